@@ -1,0 +1,1 @@
+"""The DashTrack services and what they share."""

@@ -1,0 +1,137 @@
+"""The errors that callers are told about; standard library only, so that domain code may use them.
+
+A service subclasses `DomainError` (or one of the general errors below) with facts: the class says
+what kind of failure it is and its machine-readable reason, the instance says what it happened to.
+"""
+
+import enum
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+class Kind(enum.Enum):
+    """What sort of failure an error is; decides the status code that the caller sees."""
+
+    NOT_FOUND = "not_found"
+    ALREADY_EXISTS = "already_exists"
+    INVALID = "invalid"
+    PRECONDITION = "precondition"
+    UNAUTHENTICATED = "unauthenticated"
+    DENIED = "denied"
+    CONFLICT = "conflict"
+    EXHAUSTED = "exhausted"
+    UNAVAILABLE = "unavailable"
+
+
+@dataclass(frozen=True, slots=True)
+class FieldViolation:
+    """One field of a request and what is wrong with it."""
+
+    field: str
+    description: str
+
+
+class DomainError(Exception):
+    """A failure that the caller is told about, with a reason that programs can act on."""
+
+    kind: ClassVar[Kind]
+    reason: ClassVar[str]
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        violations: Sequence[FieldViolation] = (),
+        retry_after_s: float | None = None,
+        **metadata: str,
+    ) -> None:
+        """Say what happened in words, and the facts that programs need.
+
+        Args:
+            message: for people; it is sent to the caller, so it holds nothing secret.
+            violations: the request fields at fault, if any are.
+            retry_after_s: when trying again is likely to help.
+            metadata: facts by name, such as the id that was not found.
+        """
+        super().__init__(message)
+        self.message = message
+        self.violations = tuple(violations)
+        self.retry_after_s = retry_after_s
+        self.metadata = metadata
+
+
+class InvalidArgument(DomainError):
+    """The request is malformed, whatever the state of the system."""
+
+    kind = Kind.INVALID
+    reason = "INVALID_ARGUMENT"
+
+
+class Unauthenticated(DomainError):
+    """The caller did not prove who it is."""
+
+    kind = Kind.UNAUTHENTICATED
+    reason = "UNAUTHENTICATED"
+
+
+class TokenMissing(Unauthenticated):
+    """The call needs a bearer token and carries none."""
+
+    reason = "TOKEN_MISSING"
+
+
+class TokenInvalid(Unauthenticated):
+    """The token is malformed, forged, or signed by a key that is no longer published."""
+
+    reason = "TOKEN_INVALID"
+
+
+class TokenExpired(Unauthenticated):
+    """The token was good once and is past its expiry."""
+
+    reason = "TOKEN_EXPIRED"
+
+
+class TokenRevoked(Unauthenticated):
+    """The token, its session or its subject was revoked before the expiry."""
+
+    reason = "TOKEN_REVOKED"
+
+
+class PermissionDenied(DomainError):
+    """The caller is known and may not do this."""
+
+    kind = Kind.DENIED
+    reason = "PERMISSION_DENIED"
+
+
+class TokenAudience(PermissionDenied):
+    """The token is genuine and meant for another kind of caller than the method serves."""
+
+    reason = "TOKEN_AUDIENCE"
+
+
+class Unavailable(DomainError):
+    """Something that the call needs is away for the moment; trying again helps."""
+
+    kind = Kind.UNAVAILABLE
+    reason = "UNAVAILABLE"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        violations: Sequence[FieldViolation] = (),
+        retry_after_s: float | None = 1.0,
+        **metadata: str,
+    ) -> None:
+        """Say what is away and when to try again."""
+        super().__init__(message, violations=violations, retry_after_s=retry_after_s, **metadata)
+
+
+class EditConflict(DomainError):
+    """Somebody else changed the same thing meanwhile; read it again and repeat the edit."""
+
+    kind = Kind.CONFLICT
+    reason = "EDIT_CONFLICT"
