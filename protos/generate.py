@@ -34,7 +34,9 @@ class GenerationError(Exception):
 
 def proto_files() -> list[str]:
     """Return the contract's proto files, relative to this folder, in a stable order."""
-    return sorted(path.relative_to(PROTOS).as_posix() for path in PROTOS.glob("dashtrack/**/*.proto"))
+    return sorted(
+        path.relative_to(PROTOS).as_posix() for path in PROTOS.glob("dashtrack/**/*.proto")
+    )
 
 
 def descriptor_set(destination: Path) -> None:
@@ -126,7 +128,8 @@ def _grpc_service_files() -> tuple[descriptor_pb2.FileDescriptorProto, ...]:
 def _validate_file() -> descriptor_pb2.FileDescriptorProto:
     # The wheel has no validate.proto, but the descriptor in its generated code is the same thing.
     module = importlib.import_module("protovalidate._gen.buf.validate.validate_pb")
-    return descriptor_pb2.FileDescriptorProto.FromString(module._DESC.proto.to_binary())
+    descriptor = module._DESC.proto  # noqa: SLF001
+    return descriptor_pb2.FileDescriptorProto.FromString(descriptor.to_binary())
 
 
 @contextlib.contextmanager

@@ -1,0 +1,1 @@
+"""What checks and installs the project; nothing here runs in production."""
