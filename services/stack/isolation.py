@@ -43,7 +43,7 @@ def unprivileged_isolation() -> Isolation:
     # initdb looks its user up, so the number has to have a name on this machine.
     account = min(
         (entry for entry in pwd.getpwall() if 0 < entry.pw_uid < _OVERFLOW_UID),
-        key=lambda entry: (entry.pw_uid < 1000, entry.pw_uid),  # noqa: PLR2004 - people's from here
+        key=lambda entry: (entry.pw_uid < 1000, entry.pw_uid),
     )
     namespace = Isolation("namespace", account.pw_uid, account.pw_gid)
     return namespace if _works(namespace) else Isolation("user", account.pw_uid, account.pw_gid)
@@ -57,5 +57,5 @@ def _works(isolation: Isolation) -> bool:
     # Some systems allow the namespace and take its capabilities away: only a whole run tells.
     check = [sys.executable, "-I", "-S", "-c", "import os; raise SystemExit(os.geteuid() == 0)"]
     command = [sys.executable, "-I", "-S", str(launcher), *tie, *identity, *check]
-    finished = subprocess.run(command, check=False, capture_output=True)  # noqa: S603 - our own
+    finished = subprocess.run(command, check=False, capture_output=True)
     return finished.returncode == 0
