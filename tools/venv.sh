@@ -14,7 +14,9 @@ stamp=.venv/installed
 
 describe() {
     printf 'folder %s\npython %s\n' "$PWD" "$(readlink -f .venv/bin/python)"
-    cat "requirements-$1.lock" pyproject.toml
+    cat "requirements-$1.lock"
+    # What comes before the tools' settings says how the project itself is installed.
+    sed '/^\[tool\.ruff\]/,$d' pyproject.toml
 }
 
 current() {
