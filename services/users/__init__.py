@@ -1,0 +1,1 @@
+"""People: who they are, which company they belong to and what they may do."""

@@ -1,0 +1,284 @@
+"""People and the rules about them: what can go wrong, what holds, who may manage whom."""
+
+import dataclasses
+import enum
+import hashlib
+import json
+import unicodedata
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Self
+
+from services.chassis.errors import (
+    DomainError,
+    EditConflict,
+    FieldViolation,
+    InvalidArgument,
+    Kind,
+    PermissionDenied,
+)
+from services.chassis.identity import Caller, Role, TenantScope
+
+DISPLAY_NAME_LENGTH_MAX = 100
+
+
+class UserNotFound(DomainError):
+    """No person with this id is in the caller's reach."""
+
+    kind = Kind.NOT_FOUND
+    reason = "USER_NOT_FOUND"
+
+    def __init__(self, user_id: uuid.UUID) -> None:
+        """Name the id that was asked for."""
+        super().__init__("There is no such person.", user_id=str(user_id))
+
+
+class EmailTaken(DomainError):
+    """Somebody on the platform has this address already."""
+
+    kind = Kind.ALREADY_EXISTS
+    reason = "EMAIL_TAKEN"
+
+    def __init__(self) -> None:
+        """Keep the address out of the error: errors are logged."""
+        super().__init__("Another person has this e-mail address.")
+
+
+class RoleNotGrantable(PermissionDenied):
+    """The caller may neither give this role nor manage people who have it."""
+
+    reason = "ROLE_NOT_GRANTABLE"
+
+    def __init__(self, role: Role) -> None:
+        """Name the role that is out of the caller's hands."""
+        super().__init__("Your role may not give or manage this role.", role=role.value)
+
+
+class OwnAccount(DomainError):
+    """Nobody changes their own role or deactivates themselves."""
+
+    kind = Kind.PRECONDITION
+    reason = "OWN_ACCOUNT"
+
+    def __init__(self) -> None:
+        """Point to somebody else."""
+        super().__init__("Somebody else has to do this to your account.")
+
+
+class CompanyRequired(InvalidArgument):
+    """Every role but master belongs to a company."""
+
+    reason = "COMPANY_REQUIRED"
+
+    def __init__(self) -> None:
+        """Point at the field."""
+        message = "Every role but master belongs to a company."
+        super().__init__(message, violations=[FieldViolation("user.company_id", message)])
+
+
+class CompanyNotFound(DomainError):
+    """No company with this id is in the caller's reach."""
+
+    kind = Kind.NOT_FOUND
+    reason = "COMPANY_NOT_FOUND"
+
+    def __init__(self, company_id: uuid.UUID) -> None:
+        """Name the id that was asked for."""
+        super().__init__("There is no such company.", company_id=str(company_id))
+
+
+class UpdateMaskInvalid(InvalidArgument):
+    """The update mask names something that does not exist or cannot be changed."""
+
+    reason = "UPDATE_MASK_INVALID"
+
+    def __init__(self, path: str) -> None:
+        """Name the path at fault."""
+        message = "This field does not exist or cannot be changed."
+        super().__init__(message, violations=[FieldViolation(path, message)], path=path)
+
+
+class RequestIdReused(DomainError):
+    """The request id belongs to an earlier request that asked for something else."""
+
+    kind = Kind.ALREADY_EXISTS
+    reason = "REQUEST_ID_REUSED"
+
+    def __init__(self, request_id: uuid.UUID) -> None:
+        """Name the request id."""
+        message = "This request_id was used for a different request."
+        super().__init__(message, request_id=str(request_id))
+
+
+class Status(enum.StrEnum):
+    """Where a person is in their life with the platform."""
+
+    ACTIVE = "active"
+    DEACTIVATED = "deactivated"
+
+
+_MANAGED_ROLES: Mapping[Role | None, frozenset[Role]] = {
+    Role.MASTER: frozenset(Role),
+    Role.COMPANY_ADMIN: frozenset({Role.COMPANY_ADMIN, Role.MANAGER, Role.DRIVER, Role.HELPER}),
+    Role.MANAGER: frozenset({Role.DRIVER, Role.HELPER}),
+}
+
+
+def require_manageable(caller: Caller, role: Role) -> None:
+    """Make sure that the caller may give this role, and change people who have it.
+
+    Raises:
+        RoleNotGrantable: it may not.
+    """
+    if role not in _MANAGED_ROLES.get(caller.role, frozenset()):
+        raise RoleNotGrantable(role)
+
+
+@dataclass(frozen=True, slots=True)
+class UserEdit:
+    """New values for a person; what is None stays as it is."""
+
+    display_name: str | None = None
+    role: Role | None = None
+    email: str | None = None
+    """The address that the caller believes the person to have: it cannot be changed."""
+    etag: str = ""
+    """What the caller saw last; empty to overwrite whatever is there."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewUser:
+    """A person to be added, as asked for."""
+
+    email: str
+    display_name: str
+    role: Role
+    company_id: uuid.UUID | None
+    request_id: uuid.UUID | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class User:
+    """A person, as of one version; changes make new versions."""
+
+    user_id: uuid.UUID
+    company_id: uuid.UUID | None
+    email: str
+    display_name: str
+    role: Role
+    status: Status
+    version: int
+    create_time: datetime
+    update_time: datetime
+
+    @classmethod
+    def create(cls, new: NewUser, *, user_id: uuid.UUID, now: datetime) -> Self:
+        """Make the first version of a person.
+
+        Raises:
+            CompanyRequired: the role belongs to a company, and there is none.
+            InvalidArgument: a field breaks a rule.
+        """
+        if new.role is Role.MASTER and new.company_id is not None:
+            raise _violation("user.company_id", "A master belongs to no company.")
+        if new.role is not Role.MASTER and new.company_id is None:
+            raise CompanyRequired
+        return cls(
+            user_id=user_id,
+            company_id=new.company_id,
+            email=normalized_email(new.email),
+            display_name=_checked_display_name(new.display_name),
+            role=new.role,
+            status=Status.ACTIVE,
+            version=1,
+            create_time=now,
+            update_time=now,
+        )
+
+    @property
+    def etag(self) -> str:
+        """A text that differs from version to version."""
+        return str(self.version)
+
+    def within(self, scope: TenantScope) -> bool:
+        """Tell whether the scope includes the person; only the widest includes masters."""
+        if self.company_id is None:
+            return scope == TenantScope.everything()
+        return scope.includes(self.company_id)
+
+    def edited(self, edit: UserEdit, now: datetime) -> Self:
+        """Return the version after an edit: this one if the edit changes nothing.
+
+        Raises:
+            EditConflict: the edit was made on another version.
+            UpdateMaskInvalid: the edit would change the e-mail address.
+            CompanyRequired: a master would get a role that belongs to a company.
+            InvalidArgument: a field breaks a rule.
+        """
+        if edit.etag and edit.etag != self.etag:
+            message = "Somebody changed this person meanwhile."
+            raise EditConflict(message)
+        if edit.email is not None and normalized_email(edit.email) != self.email:
+            raise UpdateMaskInvalid("email")
+        role = self.role if edit.role is None else edit.role
+        if role is Role.MASTER and self.company_id is not None:
+            raise _violation("user.role", "A person of a company does not become a master.")
+        if role is not Role.MASTER and self.company_id is None:
+            raise CompanyRequired
+        name = edit.display_name
+        return self._next_version(
+            display_name=self.display_name if name is None else _checked_display_name(name),
+            role=role,
+            status=self.status,
+            now=now,
+        )
+
+    def deactivated(self, now: datetime) -> Self:
+        """Return the version without access: this one if it has none."""
+        return self._next_version(
+            display_name=self.display_name, role=self.role, status=Status.DEACTIVATED, now=now
+        )
+
+    def _next_version(
+        self, *, display_name: str, role: Role, status: Status, now: datetime
+    ) -> Self:
+        changed = dataclasses.replace(self, display_name=display_name, role=role, status=status)
+        if changed == self:
+            return self
+        return dataclasses.replace(changed, version=self.version + 1, update_time=now)
+
+
+@dataclass(frozen=True, slots=True)
+class CreationRequest:
+    """By what a repeated creation is recognised: whose it is, its id, and what it asks for."""
+
+    caller_id: uuid.UUID
+    request_id: uuid.UUID
+    digest: bytes
+
+    @classmethod
+    def of(cls, caller_id: uuid.UUID, request_id: uuid.UUID, user: User) -> Self:
+        """Digest what was asked for; two people made from equal requests have equal digests."""
+        content = [user.email, user.display_name, user.role.value, str(user.company_id)]
+        digest = hashlib.sha256(json.dumps(content).encode()).digest()
+        return cls(caller_id, request_id, digest)
+
+
+def normalized_email(email: str) -> str:
+    """Return the one spelling of an address under which it is stored and compared."""
+    return email.strip().lower()
+
+
+def _checked_display_name(display_name: str) -> str:
+    name = display_name.strip()
+    if not 1 <= len(name) <= DISPLAY_NAME_LENGTH_MAX:
+        raise _violation("user.display_name", "1 to 100 characters are needed.")
+    if any(unicodedata.category(character) == "Cc" for character in name):
+        raise _violation("user.display_name", "Control characters are not allowed.")
+    return name
+
+
+def _violation(field: str, description: str) -> InvalidArgument:
+    return InvalidArgument(description, violations=[FieldViolation(field, description)])

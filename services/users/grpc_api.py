@@ -1,0 +1,47 @@
+"""UserService: decodes a call, runs its use case, encodes the outcome."""
+
+from typing import Any
+
+from dashtrack.users.v1 import user_service_pb2 as pb
+from dashtrack.users.v1.user_service_pb2_grpc import UserServiceServicer
+
+from services.chassis.identity import current_caller
+from services.users import codec
+from services.users.usecases import UserUseCases
+
+SERVICE_NAME = pb.DESCRIPTOR.services_by_name["UserService"].full_name
+
+
+class UserServicer(UserServiceServicer):
+    """Serves people."""
+
+    def __init__(self, usecases: UserUseCases) -> None:
+        self._usecases = usecases
+
+    async def CreateUser(self, request: pb.CreateUserRequest, context: Any) -> pb.User:
+        new = codec.decode_new_user(request)
+        return codec.encode_user(await self._usecases.create_user(current_caller(), new))
+
+    async def GetUser(self, request: pb.GetUserRequest, context: Any) -> pb.User:
+        user_id = codec.decode_id(request.user_id)
+        return codec.encode_user(await self._usecases.get_user(current_caller(), user_id))
+
+    async def GetCurrentUser(self, request: pb.GetCurrentUserRequest, context: Any) -> pb.User:
+        return codec.encode_user(await self._usecases.get_current_user(current_caller()))
+
+    async def ListUsers(self, request: pb.ListUsersRequest, context: Any) -> pb.ListUsersResponse:
+        page = await self._usecases.list_users(
+            current_caller(),
+            company_id=codec.decode_optional_id(request.company_id),
+            after=codec.decode_page_start(request),
+            limit=request.page_size or codec.PAGE_SIZE_DEFAULT,
+        )
+        return codec.encode_page(page, request)
+
+    async def UpdateUser(self, request: pb.UpdateUserRequest, context: Any) -> pb.User:
+        user_id, edit = codec.decode_edit(request)
+        return codec.encode_user(await self._usecases.update_user(current_caller(), user_id, edit))
+
+    async def DeactivateUser(self, request: pb.DeactivateUserRequest, context: Any) -> pb.User:
+        user_id = codec.decode_id(request.user_id)
+        return codec.encode_user(await self._usecases.deactivate_user(current_caller(), user_id))

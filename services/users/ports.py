@@ -1,0 +1,109 @@
+"""What the use cases need of the world; every query of a repository takes the caller's scope."""
+
+import uuid
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from services.chassis.identity import TenantScope
+from services.users.domain import CreationRequest, User
+
+Clock = Callable[[], datetime]
+"""Tells the time, in UTC."""
+
+IdSource = Callable[[], uuid.UUID]
+"""Makes ids that sort by the time they were made."""
+
+
+@dataclass(frozen=True, slots=True)
+class MadeUser:
+    """The person whom an earlier request made, as they stand now, and what it asked for."""
+
+    user: User
+    digest: bytes
+
+
+class UserRepository(Protocol):
+    """People. What is outside the scope does not exist."""
+
+    async def add(
+        self, scope: TenantScope, user: User, request: CreationRequest | None = None
+    ) -> None:
+        """Store a person.
+
+        Raises:
+            EmailTaken: another person has the address.
+            CompanyNotFound: the person's company is outside the scope.
+        """
+
+    async def made_by(self, scope: TenantScope, request: CreationRequest) -> MadeUser | None:
+        """Find the person whom an earlier try of a request made.
+
+        Further tries wait here until the transaction of the first has ended.
+        """
+
+    async def get(self, scope: TenantScope, user_id: uuid.UUID) -> User:
+        """Read a person.
+
+        Raises:
+            UserNotFound: nobody in the scope has the id.
+        """
+
+    async def get_for_change(self, scope: TenantScope, user_id: uuid.UUID) -> User:
+        """Read a person and keep others from changing them until the transaction ends.
+
+        Raises:
+            UserNotFound: nobody in the scope has the id.
+        """
+
+    async def list_after(
+        self, scope: TenantScope, after: uuid.UUID | None, limit: int
+    ) -> Sequence[User]:
+        """Read people in the order of their ids, from the first id greater than `after`."""
+
+    async def save(self, scope: TenantScope, user: User) -> None:
+        """Store the next version of a person.
+
+        Raises:
+            EditConflict: the stored version is not the one before.
+        """
+
+
+class UserEvents(Protocol):
+    """Tells other services about people."""
+
+    async def announce(self, user: User) -> None:
+        """Publish how a person stands, if and when the transaction commits."""
+
+
+class UnitOfWork(Protocol):
+    """What one transaction reaches."""
+
+    @property
+    def users(self) -> UserRepository:
+        """The people."""
+
+    @property
+    def events(self) -> UserEvents:
+        """The events that commit along."""
+
+
+class Transactions(Protocol):
+    """Begins units of work."""
+
+    def begin(self) -> AbstractAsyncContextManager[UnitOfWork]:
+        """Open a unit of work: it commits at the end of the block, and not at all if it raises."""
+
+
+class CompanyDirectory(Protocol):
+    """Knows which companies exist."""
+
+    async def require(self, company_id: uuid.UUID) -> None:
+        """Make sure that a company exists.
+
+        Raises:
+            CompanyNotFound: it doesn't.
+            Unavailable: nobody can tell at the moment.
+        """

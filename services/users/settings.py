@@ -1,0 +1,24 @@
+"""What the service is told by its environment."""
+
+from typing import Annotated
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from services.chassis.settings import Port, ServiceSettings
+
+
+class UsersSettings(ServiceSettings):
+    """Settings of users, read from `DASHTRACK_USERS_*`."""
+
+    model_config = SettingsConfigDict(env_prefix="DASHTRACK_USERS_")
+
+    grpc_port: Port = Field(50052, description="Port of the gRPC server; 0 picks a free one.")
+    http_port: Port = Field(50062, description="Port of the HTTP server; 0 picks a free one.")
+    nats_user: str = Field("users", description="NATS user of this service.")
+    companies_target: str = Field(
+        "127.0.0.1:50053", description="gRPC address of companies: whether a company exists."
+    )
+    bootstrap_email: Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$", max_length=254)] = Field(
+        description="E-mail address of the first administrator, who is added at the first start."
+    )

@@ -1,0 +1,143 @@
+"""What can be done with people, one method per operation; transactions begin and end here."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from services.chassis.identity import Caller, Role, TenantScope
+from services.users.domain import (
+    CompanyNotFound,
+    CreationRequest,
+    NewUser,
+    OwnAccount,
+    RequestIdReused,
+    User,
+    UserEdit,
+    require_manageable,
+)
+from services.users.ports import Clock, CompanyDirectory, IdSource, Transactions, UnitOfWork
+
+FIRST_MASTER_ID = uuid.UUID("00000000-0000-7000-8000-000000000001")
+"""The id of the first administrator, which auth gives to the first credential."""
+
+
+@dataclass(frozen=True, slots=True)
+class UserPage:
+    """A part of a list, and where the next part starts: None on the last."""
+
+    users: Sequence[User]
+    next_after: uuid.UUID | None
+
+
+class UserUseCases:
+    """The operations on people."""
+
+    def __init__(
+        self,
+        transactions: Transactions,
+        companies: CompanyDirectory,
+        clock: Clock,
+        new_id: IdSource,
+    ) -> None:
+        self._transactions = transactions
+        self._companies = companies
+        self._clock = clock
+        self._new_id = new_id
+
+    async def create_user(self, caller: Caller, new: NewUser) -> User:
+        """Add a person, or return the one whom an earlier try of the request added."""
+        require_manageable(caller, new.role)
+        if new.company_id is None and new.role is not Role.MASTER:
+            new = replace(new, company_id=caller.company_id)
+        user = User.create(new, user_id=self._new_id(), now=self._clock())
+        if user.company_id is not None:
+            await self._scope_of_company(caller, user.company_id)
+        request = (
+            CreationRequest.of(caller.user_id, new.request_id, user) if new.request_id else None
+        )
+        async with self._transactions.begin() as work:
+            if request and (made := await work.users.made_by(caller.scope, request)):
+                if made.digest != request.digest:
+                    raise RequestIdReused(request.request_id)
+                return made.user
+            await work.users.add(caller.scope, user, request)
+            await work.events.announce(user)
+        return user
+
+    async def get_user(self, caller: Caller, user_id: uuid.UUID) -> User:
+        """Return a person in the caller's reach."""
+        async with self._transactions.begin() as work:
+            return await work.users.get(caller.scope, user_id)
+
+    async def get_current_user(self, caller: Caller) -> User:
+        """Return the caller."""
+        return await self.get_user(caller, caller.user_id)
+
+    async def list_users(
+        self,
+        caller: Caller,
+        *,
+        company_id: uuid.UUID | None,
+        after: uuid.UUID | None,
+        limit: int,
+    ) -> UserPage:
+        """Return a page of the people in the caller's reach, oldest first."""
+        scope = caller.scope
+        if company_id is not None and company_id != caller.company_id:
+            scope = await self._scope_of_company(caller, company_id)
+        async with self._transactions.begin() as work:
+            # One more than asked for tells whether there is a next page.
+            found = await work.users.list_after(scope, after, limit + 1)
+        page = found[:limit]
+        return UserPage(page, page[-1].user_id if len(found) > limit else None)
+
+    async def update_user(self, caller: Caller, user_id: uuid.UUID, edit: UserEdit) -> User:
+        """Change a person's name or role."""
+        async with self._transactions.begin() as work:
+            user = await work.users.get_for_change(caller.scope, user_id)
+            if user_id != caller.user_id:
+                require_manageable(caller, user.role)
+            changed = user.edited(edit, self._clock())
+            if changed.role != user.role:
+                if user_id == caller.user_id:
+                    raise OwnAccount
+                require_manageable(caller, changed.role)
+            return await _store(work, caller.scope, user, changed)
+
+    async def deactivate_user(self, caller: Caller, user_id: uuid.UUID) -> User:
+        """End a person's access; changes nothing if it has ended before."""
+        async with self._transactions.begin() as work:
+            user = await work.users.get_for_change(caller.scope, user_id)
+            if user_id == caller.user_id:
+                raise OwnAccount
+            require_manageable(caller, user.role)
+            return await _store(work, caller.scope, user, user.deactivated(self._clock()))
+
+    async def ensure_first_master(self, email: str) -> None:
+        """Add the first administrator unless that was done before.
+
+        Nothing is announced: auth makes the first credential by itself, and an event would have
+        it invite a person who can log in already.
+        """
+        new = NewUser(email=email, display_name="Administrator", role=Role.MASTER, company_id=None)
+        user = User.create(new, user_id=FIRST_MASTER_ID, now=self._clock())
+        # The fixed request makes replicas that start together wait for one another.
+        request = CreationRequest.of(FIRST_MASTER_ID, FIRST_MASTER_ID, user)
+        everything = TenantScope.everything()
+        async with self._transactions.begin() as work:
+            if await work.users.made_by(everything, request) is None:
+                await work.users.add(everything, user, request)
+
+    async def _scope_of_company(self, caller: Caller, company_id: uuid.UUID) -> TenantScope:
+        # A foreign company is refused before anybody is asked, exactly as an unknown one.
+        if not caller.scope.includes(company_id):
+            raise CompanyNotFound(company_id)
+        await self._companies.require(company_id)
+        return TenantScope.company(company_id)
+
+
+async def _store(work: UnitOfWork, scope: TenantScope, user: User, changed: User) -> User:
+    if changed is not user:
+        await work.users.save(scope, changed)
+        await work.events.announce(changed)
+    return changed
