@@ -56,6 +56,24 @@ class _ErrorReasonEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_ErrorReaso
     """ERROR_REASON_REQUEST_ID_REUSED: `request_id` was used before for a
     different request. Metadata: `request_id`. Status ALREADY_EXISTS.
     """
+    ERROR_REASON_ROUTE_NOT_FOUND: _ErrorReason.ValueType  # 9
+    """ERROR_REASON_ROUTE_NOT_FOUND: nothing is served at this path with this
+    verb. Answered by the gateway. Status NOT_FOUND; UNIMPLEMENTED over gRPC.
+    """
+    ERROR_REASON_REQUEST_TOO_LARGE: _ErrorReason.ValueType  # 10
+    """ERROR_REASON_REQUEST_TOO_LARGE: the body or the headers are larger than the
+    method takes. Answered by the gateway. Status INVALID_ARGUMENT, 413 or 431
+    over HTTP; a board splits the batch.
+    """
+    ERROR_REASON_RATE_LIMITED: _ErrorReason.ValueType  # 11
+    """ERROR_REASON_RATE_LIMITED: too many requests from one address or one
+    device. Answered by the gateway: try again after `retry-after`. Status
+    RESOURCE_EXHAUSTED.
+    """
+    ERROR_REASON_DEADLINE_EXCEEDED: _ErrorReason.ValueType  # 12
+    """ERROR_REASON_DEADLINE_EXCEEDED: the call did not end in its time; whether
+    it had an effect is not known. Answered by the gateway. Status DEADLINE_EXCEEDED.
+    """
     ERROR_REASON_TOKEN_MISSING: _ErrorReason.ValueType  # 20
     """ERROR_REASON_TOKEN_MISSING: the call needs a bearer token. Status UNAUTHENTICATED."""
     ERROR_REASON_TOKEN_INVALID: _ErrorReason.ValueType  # 21
@@ -188,6 +206,24 @@ ERROR_REASON_UNAUTHENTICATED: ErrorReason.ValueType  # 7
 ERROR_REASON_REQUEST_ID_REUSED: ErrorReason.ValueType  # 8
 """ERROR_REASON_REQUEST_ID_REUSED: `request_id` was used before for a
 different request. Metadata: `request_id`. Status ALREADY_EXISTS.
+"""
+ERROR_REASON_ROUTE_NOT_FOUND: ErrorReason.ValueType  # 9
+"""ERROR_REASON_ROUTE_NOT_FOUND: nothing is served at this path with this
+verb. Answered by the gateway. Status NOT_FOUND; UNIMPLEMENTED over gRPC.
+"""
+ERROR_REASON_REQUEST_TOO_LARGE: ErrorReason.ValueType  # 10
+"""ERROR_REASON_REQUEST_TOO_LARGE: the body or the headers are larger than the
+method takes. Answered by the gateway. Status INVALID_ARGUMENT, 413 or 431
+over HTTP; a board splits the batch.
+"""
+ERROR_REASON_RATE_LIMITED: ErrorReason.ValueType  # 11
+"""ERROR_REASON_RATE_LIMITED: too many requests from one address or one
+device. Answered by the gateway: try again after `retry-after`. Status
+RESOURCE_EXHAUSTED.
+"""
+ERROR_REASON_DEADLINE_EXCEEDED: ErrorReason.ValueType  # 12
+"""ERROR_REASON_DEADLINE_EXCEEDED: the call did not end in its time; whether
+it had an effect is not known. Answered by the gateway. Status DEADLINE_EXCEEDED.
 """
 ERROR_REASON_TOKEN_MISSING: ErrorReason.ValueType  # 20
 """ERROR_REASON_TOKEN_MISSING: the call needs a bearer token. Status UNAUTHENTICATED."""
