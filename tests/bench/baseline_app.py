@@ -1,7 +1,7 @@
-"""What people use today: FastAPI, JSON rows, asyncpg `executemany`, a row per reading, a commit per request.
+"""What people use today: FastAPI, JSON, asyncpg `executemany`, a row per reading.
 
-Written as its documentation suggests and as fast as that goes: uvloop and httptools, pydantic's compiled
-parser, a pool, prepared statements, and a cache of verified tokens.
+Written as their documentation suggests and as fast as that goes: uvloop and httptools, pydantic's
+compiled parser, a pool, prepared statements, a commit per request, a cache of verified tokens.
 """
 
 import os

@@ -110,7 +110,7 @@ class HttpUploads:
         headers = {"authorization": f"Bearer {parcel.token}", "content-type": self._content_type}
         async with self._session.post(self._url, data=parcel.body, headers=headers) as response:
             answer = await response.read()
-            if response.status != 200:  # noqa: PLR2004
+            if response.status != 200:
                 message = f"HTTP {response.status}: {answer[:200]!r}"
                 raise RuntimeError(message)
 

@@ -25,7 +25,9 @@ async def serve(port: int) -> None:
         response_serializer=httpbody_pb2.HttpBody.SerializeToString,
     )
     server = grpc.aio.server()
-    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(METHOD, {"Upload": handler}),))
+    server.add_generic_rpc_handlers(
+        (grpc.method_handlers_generic_handler(METHOD, {"Upload": handler}),)
+    )
     server.add_insecure_port(f"127.0.0.1:{port}")
     await server.start()
     await server.wait_for_termination()

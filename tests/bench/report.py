@@ -86,7 +86,9 @@ def _write_table(rows: Sequence[dict[str, object]]) -> None:
 
 def _row(row: dict[str, object]) -> str:
     unit = row["unit"]
-    met = {True: "yes", False: "**no**", None: ""}[row["met"] if row["met"] is None else bool(row["met"])]
+    met = {True: "yes", False: "**no**", None: ""}[
+        row["met"] if row["met"] is None else bool(row["met"])
+    ]
     baseline = "" if row["baseline"] is None else f"{_number(row['baseline'])} {unit}"
     ratio = "" if row["ratio"] is None else f"{_number(row['ratio'])}x"
     return f"| {row['name']} | {_number(row['value'])} {unit} | {baseline} | {ratio} | {row['goal']} | {met} |"
@@ -94,4 +96,4 @@ def _row(row: dict[str, object]) -> str:
 
 def _number(value: object) -> str:
     number = float(str(value))
-    return f"{number:,.0f}" if abs(number) >= 1000 else f"{number:.3g}"  # noqa: PLR2004
+    return f"{number:,.0f}" if abs(number) >= 1000 else f"{number:.3g}"
