@@ -7,7 +7,7 @@ from typing import Any
 import grpc.aio
 from google.api import httpbody_pb2
 
-METHOD = "dashtrack.device.v1.DeviceLinkHttpService"
+SERVICE = "dashtrack.device.v1.DeviceLinkHttpService"
 
 
 async def upload(
@@ -25,9 +25,8 @@ async def serve(port: int) -> None:
         response_serializer=httpbody_pb2.HttpBody.SerializeToString,
     )
     server = grpc.aio.server()
-    server.add_generic_rpc_handlers(
-        (grpc.method_handlers_generic_handler(METHOD, {"Upload": handler}),)
-    )
+    handlers = grpc.method_handlers_generic_handler(SERVICE, {"Upload": handler})
+    server.add_generic_rpc_handlers((handlers,))
     server.add_insecure_port(f"127.0.0.1:{port}")
     await server.start()
     await server.wait_for_termination()

@@ -86,12 +86,15 @@ def _write_table(rows: Sequence[dict[str, object]]) -> None:
 
 def _row(row: dict[str, object]) -> str:
     unit = row["unit"]
-    met = {True: "yes", False: "**no**", None: ""}[
-        row["met"] if row["met"] is None else bool(row["met"])
+    cells = [
+        row["name"],
+        f"{_number(row['value'])} {unit}",
+        "" if row["baseline"] is None else f"{_number(row['baseline'])} {unit}",
+        "" if row["ratio"] is None else f"{_number(row['ratio'])}x",
+        row["goal"],
+        "" if row["met"] is None else "yes" if row["met"] else "**no**",
     ]
-    baseline = "" if row["baseline"] is None else f"{_number(row['baseline'])} {unit}"
-    ratio = "" if row["ratio"] is None else f"{_number(row['ratio'])}x"
-    return f"| {row['name']} | {_number(row['value'])} {unit} | {baseline} | {ratio} | {row['goal']} | {met} |"
+    return f"| {' | '.join(map(str, cells))} |"
 
 
 def _number(value: object) -> str:
