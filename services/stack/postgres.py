@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import importlib.util
 import os
-import secrets
 import shutil
 import signal
 import time
@@ -264,8 +263,3 @@ async def create_account(connection: asyncpg.Connection, account: DatabaseAccoun
     if not found:
         await connection.execute(f"create database {account.name} owner {account.name}")
     await connection.execute(f"revoke connect on database {account.name} from public")
-
-
-def new_password() -> str:
-    """Generate a password that needs no escaping anywhere."""
-    return secrets.token_hex(24)

@@ -76,27 +76,34 @@ def _stat_fields(pid: int) -> list[str] | None:
     return text.rpartition(")")[2].split()
 
 
-def write_pid_file(path: Path, process: ProcessIdentity) -> None:
-    """Store an identity for a later run to find."""
+def write_pid_file(path: Path, process: ProcessIdentity, stop_signal: signal.Signals) -> None:
+    """Store an identity, and how to end the process, for a later run to find."""
     fresh = path.with_suffix(".new")
-    fresh.write_text(json.dumps(asdict(process)))
+    fresh.write_text(json.dumps({"process": asdict(process), "stop_signal": int(stop_signal)}))
     fresh.replace(path)
 
 
-def read_pid_file(path: Path) -> ProcessIdentity | None:
-    """Return the process that a file names, if it still runs."""
+def end_leftovers(folder: Path, grace_s: float) -> None:
+    """End the processes that pid files in a folder name, all at once, and drop the files."""
+    leftovers = [entry for entry in map(_read_pid_file, folder.glob("*.json")) if entry]
+    for process, stop_signal in leftovers:
+        process.send(stop_signal)
+    deadline_s = time.monotonic() + grace_s
+    for process, _ in leftovers:
+        if not process.wait(max(0.0, deadline_s - time.monotonic())):
+            process.send(signal.SIGKILL)
+            process.wait(grace_s)
+    for path in folder.glob("*.json"):
+        path.unlink()
+
+
+def _read_pid_file(path: Path) -> tuple[ProcessIdentity, signal.Signals] | None:
     try:
-        process = ProcessIdentity(**json.loads(path.read_text()))
-    except (FileNotFoundError, ValueError, TypeError):
+        stored = json.loads(path.read_text())
+        return ProcessIdentity(**stored["process"]), signal.Signals(stored["stop_signal"])
+    except (KeyError, TypeError, ValueError):
+        # A half-written file names no process that we could be sure of.
         return None
-    return process if process.alive else None
-
-
-def end_process(process: ProcessIdentity, signal_: signal.Signals, grace_s: float) -> None:
-    """Stop a process: ask, wait, then kill."""
-    if process.send(signal_) and not process.wait(grace_s):
-        process.send(signal.SIGKILL)
-        process.wait(grace_s)
 
 
 def processes_in(folder: Path) -> Iterator[ProcessIdentity]:

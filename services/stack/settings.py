@@ -1,10 +1,11 @@
 """What the stack is told by its environment: where its state lives and which ports it takes."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.chassis.settings import Port
@@ -51,6 +52,12 @@ class StackSettings(BaseSettings):
     bootstrap_email: str = Field(
         "admin@dashtrack.example", description="Login of the first administrator."
     )
+    otlp_endpoint: str | None = Field(
+        None, description="OTLP/gRPC receiver of traces (http://host:port); none if empty."
+    )
+    trace_sample_ratio: float = Field(
+        0.01, ge=0, le=1, description="Share of requests that the gateway traces."
+    )
     start_timeout_s: float = Field(
         60.0, gt=0, description="How long a part may take to answer before `up` gives in."
     )
@@ -69,6 +76,11 @@ class StackSettings(BaseSettings):
     )
     log_files_kept: int = Field(3, ge=1, le=100, description="Rotated files kept for each log.")
 
+    @field_validator("state_dir")
+    @classmethod
+    def _make_absolute(cls, value: Path) -> Path:
+        return value.expanduser().resolve()
+
     @model_validator(mode="after")
     def _refuse_unknown_variables(self) -> Self:
         known = {PREFIX + name.upper() for name in type(self).model_fields}
@@ -82,3 +94,13 @@ class StackSettings(BaseSettings):
         """Return a port by the name of its setting (`gateway_port`), with the offset added."""
         number: int = getattr(self, name)
         return number + self.port_offset if number else 0
+
+    def ports(self) -> Mapping[str, int]:
+        """Return every port by the name of its setting, with the offset added."""
+        names = [name for name in type(self).model_fields if name.endswith("_port")]
+        return {name: self.port(name) for name in names}
+
+    @property
+    def silence_s(self) -> float:
+        """How long the supervisor may be silent before it counts as hung."""
+        return 3 * self.probe_interval_s + 4

@@ -10,6 +10,7 @@ import asyncpg
 import pytest
 
 from services.stack import postgres
+from services.stack.credentials import new_password
 from services.stack.isolation import DIRECT, Isolation, unprivileged_isolation
 from services.stack.postgres import DatabaseAccount, Postgres, PostgresOptions
 from tests.fixtures.ports import reserved_ports
@@ -117,11 +118,11 @@ def test_a_cluster_runs_in_a_folder_that_is_closed_to_others(
     home = tmp_path / "home"
     home.mkdir(mode=0o700)
     with reserved_ports(1) as (port,):
-        account = DatabaseAccount(name="users", password=postgres.new_password())
+        account = DatabaseAccount(name="users", password=new_password())
         options = PostgresOptions(
             port=port,
             port_setting="",
-            superuser_password=postgres.new_password(),
+            superuser_password=new_password(),
             shared_buffers_mb=16,
             accounts=[account],
             isolation=isolation,
@@ -145,7 +146,7 @@ def stat_mode(path: Path) -> int:
 def test_a_cluster_changes_hands_between_isolations(tmp_path: Path) -> None:
     """A cluster made by one user is run by the next."""
     with reserved_ports(1) as (port,):
-        password = postgres.new_password()
+        password = new_password()
         for isolation in isolations() * 2:
             options = PostgresOptions(
                 port=port, port_setting="", superuser_password=password, isolation=isolation

@@ -1,0 +1,74 @@
+"""`python -m services.stack up | down | status | logs`: the whole system on this machine."""
+
+import argparse
+import contextlib
+import sys
+from collections.abc import Sequence
+
+from pydantic import ValidationError
+
+from services.stack import logs
+from services.stack.layout import Layout
+from services.stack.lifecycle import down, up
+from services.stack.settings import StackSettings
+from services.stack.status import read_status, status_table
+
+_LINES_SHOWN = 50
+
+
+def _status(settings: StackSettings) -> int:
+    status = read_status(Layout(settings.state_dir).status)
+    if status is None or not status.supervisor.alive:
+        print("DashTrack is not running.")
+        return 1
+    print(f"DashTrack is {status.phase} (supervisor {status.supervisor.pid}).")
+    if not status.fresh(settings.silence_s):
+        print("The supervisor does not respond: what follows is old.")
+    print(status_table(status))
+    return 0 if status.healthy else 1
+
+
+def _logs(settings: StackSettings, part: str | None, *, follow: bool) -> int:
+    layout = Layout(settings.state_dir)
+    known = {path.stem: path for path in sorted(layout.logs.glob("*.log"))}
+    if part is not None and part not in known:
+        print(f"There is no log of {part}; there are: {', '.join(known)}", file=sys.stderr)
+        return 1
+    chosen = known if part is None else {part: known[part]}
+    for name, path in chosen.items():
+        logs.print_lines(name if len(chosen) > 1 else "", logs.tail(path, _LINES_SHOWN))
+    if follow:
+        with contextlib.suppress(KeyboardInterrupt):
+            logs.follow(chosen)
+    return 0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m services.stack", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("up", help="start everything and wait until it is healthy")
+    commands.add_parser("down", help="stop everything in order")
+    commands.add_parser("status", help="show every part")
+    log_parser = commands.add_parser("logs", help="show the end of the logs")
+    log_parser.add_argument("part", nargs="?", help="one part only")
+    log_parser.add_argument("-f", "--follow", action="store_true", help="go on until interrupted")
+    chosen = parser.parse_args(arguments)
+    try:
+        settings = StackSettings()
+    except ValidationError as err:
+        print(f"The settings are wrong: {err}", file=sys.stderr)
+        return 2
+    match chosen.command:
+        case "up":
+            return up(settings)
+        case "down":
+            return down(settings)
+        case "status":
+            return _status(settings)
+        case _:
+            return _logs(settings, chosen.part, follow=chosen.follow)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
