@@ -60,7 +60,7 @@ bench: .venv-dev ## Measure, and write BENCHMARKS.md; ONLY=name runs a part
 
 ##@ Change the project
 .PHONY: venv
-venv: .venv-dev ## Bring .venv to requirements-dev.lock; PYTHON=python3.12 picks another
+venv: .venv-dev ## Bring .venv to requirements-dev.lock; PYTHON= says of what, for a new one
 
 .PHONY: generate
 generate: .venv-dev ## Generate protos/gen from the proto files

@@ -3,8 +3,8 @@
 #
 # Usage: tools/venv.sh dev|stack
 #
-# .venv/installed holds what was installed last: this folder, the interpreter and the lock itself.
-# It is removed before pip starts and written after pip ends, so an interrupted install is redone.
+# The stamp .venv/installed says what was installed last: where, for which interpreter, from which
+# lock. It is removed before pip starts and written after pip ends.
 set -eu
 
 cd "$(dirname "$0")/.."
@@ -35,13 +35,13 @@ if command -v flock >/dev/null; then
     current && exit 0
 fi
 
-rm -f "$stamp"
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
     echo "DashTrack needs Python 3.11 or newer; '$python' is older. Set PYTHON=/path/to/python3." >&2
     exit 1
 }
-# A checkout that moved has scripts that name its old folder.
-if ! .venv/bin/python -m pip --version >/dev/null 2>&1 ||
+# Without a stamp an install was cut short, perhaps in the middle of a package, which pip would take
+# for a whole one; and in a checkout that moved, scripts name the old folder. Both start afresh.
+if ! [ -f "$stamp" ] || ! .venv/bin/python -m pip --version >/dev/null 2>&1 ||
     ! grep -qF " $PWD/.venv" .venv/pyvenv.cfg; then
     echo "Creating .venv with $("$python" --version)"
     "$python" -m venv --clear .venv || {
@@ -49,8 +49,10 @@ if ! .venv/bin/python -m pip --version >/dev/null 2>&1 ||
         exit 1
     }
 fi
+rm -f "$stamp"
 
-echo "Installing requirements-$want.lock (downloads on the first run)"
+case $want in stack) size_mb=120 ;; *) size_mb=210 ;; esac
+echo "Installing requirements-$want.lock; the first time this downloads some $size_mb MB"
 # Wheels only: nothing is compiled, so no compiler is needed and no package's set-up code runs.
 .venv/bin/python -m pip install --quiet --quiet --disable-pip-version-check --no-input \
     --require-hashes --only-binary :all: --requirement "requirements-$want.lock"
