@@ -9,7 +9,6 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from services.stack import postgres
 from services.stack.credentials import new_password
 from services.stack.isolation import DIRECT, Isolation, unprivileged_isolation
 from services.stack.postgres import DatabaseAccount, Postgres, PostgresOptions
