@@ -97,7 +97,7 @@ lint-style: .venv-dev
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
 lint-imports: .venv-dev
-	@.venv/bin/lint-imports
+	@.venv/bin/lint-imports --no-logo
 lint-files: .venv-dev
 	@$(PY) -m tools.sizes
 	@.venv/bin/shellcheck .ci/run $$(git ls-files '*.sh')
