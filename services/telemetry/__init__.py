@@ -1,0 +1,1 @@
+"""Devices and everything they send: registry, ingest, history and live readings."""

@@ -1,0 +1,1 @@
+"""Bytes and protobuf messages to domain values and back; pure functions."""

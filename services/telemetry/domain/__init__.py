@@ -1,0 +1,1 @@
+"""What telemetry knows: devices, batches, columns of readings, and what can go wrong with them."""

@@ -1,0 +1,1 @@
+"""Telemetry's database: the registry, the batches and their log, the newest values."""
