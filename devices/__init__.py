@@ -1,0 +1,1 @@
+"""What runs on or stands in for the boards in vehicles."""

@@ -1,0 +1,1 @@
+"""A fleet of simulated boards that talk to the gateway as real ones do."""
