@@ -11,21 +11,24 @@ pytest_plugins = ["tests.fixtures.nats", "tests.fixtures.postgres", "tests.fixtu
 _SHARED_SYSTEM_FOLDERS = frozenset({"e2e", "gateway"})
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+# A wrapper, since pytest-xdist reads the groups in a hook that asks to be first.
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None, None, None]:
     """Keep the tests of a module, and those of a shared system, on one pytest-xdist worker."""
     for item in items:
-        folder = item.path.relative_to(item.config.rootpath / "tests").parts[0]
-        group = folder if folder in _SHARED_SYSTEM_FOLDERS else str(item.path)
+        place = item.path.relative_to(item.config.rootpath / "tests")
+        shared = place.parts[0] in _SHARED_SYSTEM_FOLDERS
+        group = place.parts[0] if shared else place.as_posix()
         item.add_marker(pytest.mark.xdist_group(group))
+    yield
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """In CI, a test that is not run has failed: CI's machine can run them all."""
     report = yield
-    if report.skipped and not hasattr(report, "wasxfail") and os.environ.get("CI"):
-        report.outcome = "failed"
-        report.longrepr = f"not run in CI: {report.longrepr}"
+    if not hasattr(report, "wasxfail"):
+        _fail_if_not_run(report)
     return report
 
 
@@ -33,7 +36,13 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
     """The same for a module that is not collected."""
     report = yield
-    if report.skipped and os.environ.get("CI"):
-        report.outcome = "failed"
-        report.longrepr = f"not run in CI: {report.longrepr}"
+    _fail_if_not_run(report)
     return report
+
+
+def _fail_if_not_run(report: pytest.TestReport | pytest.CollectReport) -> None:
+    if report.skipped and os.environ.get("CI"):
+        # Of a skip, pytest reports the file, the line and the reason.
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+        report.outcome = "failed"
+        report.longrepr = f"not run in CI: {reason}"

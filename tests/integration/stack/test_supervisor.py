@@ -179,7 +179,7 @@ async def test_a_leftover_of_a_killed_supervisor_is_ended_first(settings: StackS
     """A process that a pid file names is stopped before its successor is started."""
     layout = Layout(settings.state_dir)
     layout.make()
-    leftover = await asyncio.create_subprocess_exec("sleep", "60")
+    leftover = await asyncio.create_subprocess_exec("/bin/sleep", "60")
     identity = ProcessIdentity.of(leftover.pid)
     assert identity
     record = {"pid": identity.pid, "start_ticks": identity.start_ticks, "boot_id": identity.boot_id}
@@ -195,7 +195,7 @@ async def test_a_recycled_pid_is_never_signalled(settings: StackSettings) -> Non
     """A process that has the number of a leftover, but another start time, is left alone."""
     layout = Layout(settings.state_dir)
     layout.make()
-    stranger = await asyncio.create_subprocess_exec("sleep", "60")
+    stranger = await asyncio.create_subprocess_exec("/bin/sleep", "60")
     identity = ProcessIdentity.of(stranger.pid)
     assert identity
     record = {"pid": stranger.pid, "start_ticks": 1, "boot_id": identity.boot_id}
