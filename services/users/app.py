@@ -15,18 +15,15 @@ from services.users.storage.repository import PostgresTransactions
 from services.users.usecases import UserUseCases
 
 
-async def build(runtime: Runtime) -> App:
+async def build(runtime: Runtime[UsersSettings]) -> App:
     """Build the service on its run-time."""
-    settings = runtime.settings
-    if not isinstance(settings, UsersSettings):
-        raise TypeError("users runs with UsersSettings")
     usecases = UserUseCases(
         PostgresTransactions(runtime.database),
-        GrpcCompanyDirectory(runtime.channels.channel(settings.companies_target)),
+        GrpcCompanyDirectory(runtime.channels.channel(runtime.settings.companies_target)),
         clock=lambda: datetime.now(UTC),
         new_id=new_id,
     )
-    await usecases.ensure_first_master(settings.bootstrap_email)
+    await usecases.ensure_first_master(runtime.settings.bootstrap_email)
 
     def register(server: grpc.aio.Server) -> None:
         add_UserServiceServicer_to_server(UserServicer(usecases), server)

@@ -1,0 +1,168 @@
+"""Companies and vehicles between protobuf and the domain; pure functions."""
+
+import uuid
+from datetime import datetime
+
+from dashtrack.companies.internal.v1 import directory_service_pb2
+from dashtrack.companies.v1 import company_service_pb2, vehicle_service_pb2
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from services.chassis.errors import FieldViolation, InvalidArgument
+from services.chassis.page_tokens import (
+    PageTokenInvalid,
+    decode_page_token,
+    encode_page_token,
+    fingerprint,
+)
+from services.companies.domain import (
+    Company,
+    CompanyEdit,
+    NewCompany,
+    NewVehicle,
+    UpdateMaskInvalid,
+    Vehicle,
+)
+from services.companies.usecases import Page
+
+PAGE_SIZE_DEFAULT = 50
+
+ListRequest = company_service_pb2.ListCompaniesRequest | vehicle_service_pb2.ListVehiclesRequest
+
+_CHANGEABLE = frozenset({"display_name", "time_zone", "language_code"})
+
+
+def decode_new_company(request: company_service_pb2.CreateCompanyRequest) -> NewCompany:
+    """Read what a creation asks for."""
+    return NewCompany(
+        display_name=request.company.display_name,
+        time_zone=request.company.time_zone,
+        language_code=request.company.language_code,
+        request_id=decode_optional_id(request.request_id),
+    )
+
+
+def decode_edit(
+    request: company_service_pb2.UpdateCompanyRequest,
+) -> tuple[uuid.UUID, CompanyEdit]:
+    """Read which company an update is for and what it changes.
+
+    Raises:
+        UpdateMaskInvalid: the mask names what does not exist or cannot be changed.
+        InvalidArgument: the id is missing.
+    """
+    company = request.company
+    if not company.company_id:
+        description = "company.company_id is required."
+        raise InvalidArgument(
+            description, violations=[FieldViolation("company.company_id", description)]
+        )
+    mask = set(request.update_mask.paths)
+    named = mask or {field for field in _CHANGEABLE if getattr(company, field)}
+    if unknown := sorted(named - _CHANGEABLE):
+        raise UpdateMaskInvalid(unknown[0])
+    edit = CompanyEdit(
+        etag=company.etag, **{field: getattr(company, field) for field in sorted(named)}
+    )
+    return uuid.UUID(company.company_id), edit
+
+
+def decode_new_vehicle(request: vehicle_service_pb2.CreateVehicleRequest) -> NewVehicle:
+    """Read what a creation asks for."""
+    return NewVehicle(
+        company_id=decode_optional_id(request.vehicle.company_id),
+        plate=request.vehicle.plate,
+        display_name=request.vehicle.display_name,
+        request_id=decode_optional_id(request.request_id),
+    )
+
+
+def decode_page_start(request: ListRequest) -> uuid.UUID | None:
+    """Read after what a page starts: None at the beginning.
+
+    Raises:
+        PageTokenInvalid: the token is not one of this list with these filters.
+    """
+    if not request.page_token:
+        return None
+    position = decode_page_token(request.page_token, fingerprint(request))
+    try:
+        return uuid.UUID(str(position["after"]))
+    except (KeyError, ValueError) as err:
+        raise PageTokenInvalid from err
+
+
+def decode_id(text: str) -> uuid.UUID:
+    """Read an id that the contract's rules have found to be one."""
+    return uuid.UUID(text)
+
+
+def decode_optional_id(text: str) -> uuid.UUID | None:
+    """Read an id that may be left out."""
+    return uuid.UUID(text) if text else None
+
+
+def encode_company_page(
+    page: Page[Company], request: company_service_pb2.ListCompaniesRequest
+) -> company_service_pb2.ListCompaniesResponse:
+    """Write a page, and the token that gets the next one."""
+    return company_service_pb2.ListCompaniesResponse(
+        companies=map(encode_company, page.items), next_page_token=_encode_next(page, request)
+    )
+
+
+def encode_vehicle_page(
+    page: Page[Vehicle], request: vehicle_service_pb2.ListVehiclesRequest
+) -> vehicle_service_pb2.ListVehiclesResponse:
+    """Write a page, and the token that gets the next one."""
+    return vehicle_service_pb2.ListVehiclesResponse(
+        vehicles=map(encode_vehicle, page.items), next_page_token=_encode_next(page, request)
+    )
+
+
+def encode_company(company: Company) -> company_service_pb2.Company:
+    """Write a company as callers see it."""
+    return company_service_pb2.Company(
+        company_id=str(company.company_id),
+        display_name=company.display_name,
+        time_zone=company.time_zone,
+        language_code=company.language_code,
+        create_time=_encode_time(company.create_time),
+        update_time=_encode_time(company.update_time),
+        etag=company.etag,
+    )
+
+
+def encode_vehicle(vehicle: Vehicle) -> vehicle_service_pb2.Vehicle:
+    """Write a vehicle as callers see it."""
+    return vehicle_service_pb2.Vehicle(
+        vehicle_id=str(vehicle.vehicle_id),
+        company_id=str(vehicle.company_id),
+        plate=vehicle.plate,
+        display_name=vehicle.display_name,
+        create_time=_encode_time(vehicle.create_time),
+        update_time=_encode_time(vehicle.update_time),
+    )
+
+
+def encode_company_standing(company: Company) -> directory_service_pb2.CompanyStanding:
+    """Write what other services need to know of a company."""
+    return directory_service_pb2.CompanyStanding(
+        company_id=str(company.company_id), time_zone=company.time_zone
+    )
+
+
+def encode_vehicle_standing(vehicle: Vehicle) -> directory_service_pb2.VehicleStanding:
+    """Write what other services need to know of a vehicle."""
+    return directory_service_pb2.VehicleStanding(vehicle_id=str(vehicle.vehicle_id))
+
+
+def _encode_next(page: Page[Company] | Page[Vehicle], request: ListRequest) -> str:
+    if page.next_after is None:
+        return ""
+    return encode_page_token({"after": str(page.next_after)}, fingerprint(request))
+
+
+def _encode_time(moment: datetime) -> Timestamp:
+    timestamp = Timestamp()
+    timestamp.FromDatetime(moment)
+    return timestamp

@@ -1,0 +1,128 @@
+"""What the use cases need of the world; every query of a repository takes the caller's scope."""
+
+import uuid
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Generic, Protocol, TypeVar
+
+from services.chassis.identity import TenantScope
+from services.companies.domain import Company, CreationRequest, Vehicle
+
+T = TypeVar("T")
+
+Clock = Callable[[], datetime]
+"""Tells the time, in UTC."""
+
+IdSource = Callable[[], uuid.UUID]
+"""Makes ids that sort by the time they were made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Made(Generic[T]):
+    """What an earlier request made, as it stands now, and a digest of what was asked for."""
+
+    resource: T
+    digest: bytes
+
+
+class CompanyRepository(Protocol):
+    """Companies. What is outside the scope does not exist."""
+
+    async def add(
+        self, scope: TenantScope, company: Company, request: CreationRequest | None = None
+    ) -> None:
+        """Store a company.
+
+        Raises:
+            CompanyNameTaken: another company has the name.
+            CompanyNotFound: the company is outside the scope.
+        """
+
+    async def made_by(self, scope: TenantScope, request: CreationRequest) -> Made[Company] | None:
+        """Find the company that an earlier try of a request made.
+
+        Further tries wait here until the transaction of the first has ended.
+        """
+
+    async def get(self, scope: TenantScope, company_id: uuid.UUID) -> Company:
+        """Read a company.
+
+        Raises:
+            CompanyNotFound: none in the scope has the id.
+        """
+
+    async def get_for_change(self, scope: TenantScope, company_id: uuid.UUID) -> Company:
+        """Read a company and keep others from changing it until the transaction ends.
+
+        Raises:
+            CompanyNotFound: none in the scope has the id.
+        """
+
+    async def list_after(
+        self, scope: TenantScope, after: uuid.UUID | None, limit: int
+    ) -> Sequence[Company]:
+        """Read companies in the order of their ids, from the first id greater than `after`."""
+
+    async def save(self, scope: TenantScope, company: Company) -> None:
+        """Store the next version of a company.
+
+        Raises:
+            CompanyNameTaken: another company has the name.
+            EditConflict: the stored version is not the one before.
+        """
+
+    async def count(self, scope: TenantScope) -> int:
+        """Count the companies."""
+
+
+class VehicleRepository(Protocol):
+    """Vehicles. What is outside the scope does not exist."""
+
+    async def add(
+        self, scope: TenantScope, vehicle: Vehicle, request: CreationRequest | None = None
+    ) -> None:
+        """Store a vehicle.
+
+        Raises:
+            PlateTaken: the company has a vehicle with the plate.
+            CompanyNotFound: the vehicle's company is outside the scope.
+        """
+
+    async def made_by(self, scope: TenantScope, request: CreationRequest) -> Made[Vehicle] | None:
+        """Find the vehicle that an earlier try of a request made.
+
+        Further tries wait here until the transaction of the first has ended.
+        """
+
+    async def get(self, scope: TenantScope, vehicle_id: uuid.UUID) -> Vehicle:
+        """Read a vehicle.
+
+        Raises:
+            VehicleNotFound: none in the scope has the id.
+        """
+
+    async def list_after(
+        self, scope: TenantScope, after: uuid.UUID | None, limit: int
+    ) -> Sequence[Vehicle]:
+        """Read vehicles in the order of their ids, from the first id greater than `after`."""
+
+
+class UnitOfWork(Protocol):
+    """What one transaction reaches."""
+
+    @property
+    def companies(self) -> CompanyRepository:
+        """The companies."""
+
+    @property
+    def vehicles(self) -> VehicleRepository:
+        """The vehicles."""
+
+
+class Transactions(Protocol):
+    """Begins units of work."""
+
+    def begin(self) -> AbstractAsyncContextManager[UnitOfWork]:
+        """Open a unit of work: it commits at the end of the block, and not at all if it raises."""

@@ -1,0 +1,16 @@
+"""What the service is told by its environment."""
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from services.chassis.settings import Port, ServiceSettings
+
+
+class CompaniesSettings(ServiceSettings):
+    """Settings of companies, read from `DASHTRACK_COMPANIES_*`."""
+
+    model_config = SettingsConfigDict(env_prefix="DASHTRACK_COMPANIES_")
+
+    grpc_port: Port = Field(50053, description="Port of the gRPC server; 0 picks a free one.")
+    http_port: Port = Field(50063, description="Port of the HTTP server; 0 picks a free one.")
+    nats_user: str = Field("companies", description="NATS user of this service.")
