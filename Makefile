@@ -32,7 +32,7 @@ down: .venv-stack ## Stop everything; the data stays
 ##@ Check a change
 .PHONY: test
 test: .venv-dev ## Everything a merge needs; ONLY=expression picks tests as pytest -k does
-	@$(PY) -m pytest -n 2 --dist loadgroup $(if $(ONLY),-k '$(ONLY)') $(ARGS)
+	@$(PY) -m pytest -n 2 --no-loadscope-reorder $(if $(ONLY),-k '$(ONLY)') $(ARGS)
 
 .PHONY: test-unit
 test-unit: .venv-dev ## The tests that need no server: seconds

@@ -4,23 +4,49 @@ import os
 from collections.abc import Generator
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
-pytest_plugins = ["tests.fixtures.nats", "tests.fixtures.postgres", "tests.fixtures.tokens"]
+pytest_plugins = [
+    "tests.fixtures",  # first: has the asserts of all below rewritten, whichever imports which
+    "tests.fixtures.nats",
+    "tests.fixtures.otlp",
+    "tests.fixtures.postgres",
+    "tests.fixtures.stack",
+    "tests.fixtures.token_authority",
+    "tests.fixtures.tokens",
+]
 
-# Folders whose tests share one expensive system: each runs on one worker, in order.
-_SHARED_SYSTEM_FOLDERS = frozenset({"e2e", "gateway"})
+# Folders whose tests share one expensive system. They take longest, so they go first.
+_SHARED_SYSTEMS = ("e2e", "gateway")
 
 
-# A wrapper, since pytest-xdist reads the groups in a hook that asks to be first.
-@pytest.hookimpl(wrapper=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None, None, None]:
-    """Keep the tests of a module, and those of a shared system, on one pytest-xdist worker."""
-    for item in items:
-        place = item.path.relative_to(item.config.rootpath / "tests")
-        shared = place.parts[0] in _SHARED_SYSTEM_FOLDERS
-        group = place.parts[0] if shared else place.as_posix()
-        item.add_marker(pytest.mark.xdist_group(group))
-    yield
+def _share(node_id: str) -> str:
+    """Name what a test shares its servers with: the folder of its system, or its module."""
+    module, _, _ = node_id.partition("::")
+    folder = module.split("/")[1]
+    return folder if folder in _SHARED_SYSTEMS else module
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the shared systems first, so that no worker is left alone with one at the end."""
+    items.sort(key=lambda item: _share(item.nodeid) not in _SHARED_SYSTEMS)
+
+
+class _SharedServers(LoadScopeScheduling):
+    """Keeps tests that share servers on one worker, which thus starts them once.
+
+    pytest-xdist's own grouping by mark has no effect since pytest 9.2 (its issue 1386).
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return _share(nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    """Distribute tests by what they share."""
+    return _SharedServers(config, log)
 
 
 @pytest.hookimpl(wrapper=True)
