@@ -1,1 +1,1 @@
-"""The run-time that every service stands on: nothing in here knows what a company or a vehicle is."""
+"""The run-time that every service stands on; it knows nothing of companies or vehicles."""

@@ -21,6 +21,7 @@ class Kind(enum.Enum):
     DENIED = "denied"
     CONFLICT = "conflict"
     EXHAUSTED = "exhausted"
+    TOO_LARGE = "too_large"
     UNAVAILABLE = "unavailable"
 
 

@@ -69,12 +69,10 @@ class Caller:
         if self.kind is CallerKind.SERVICE or self.role is Role.MASTER:
             return TenantScope.everything()
         if self.kind is CallerKind.ANONYMOUS:
-            message = "This needs a caller who has signed in."
-            raise Unauthenticated(message)
+            raise Unauthenticated("This needs a caller who has signed in.")
         # A missing company must never widen the scope, which is what passing None on would do.
         if self.company_id is None:
-            message = "The caller belongs to no company."
-            raise PermissionDenied(message)
+            raise PermissionDenied("The caller belongs to no company.")
         return TenantScope.company(self.company_id)
 
     @property
@@ -97,8 +95,9 @@ class Caller:
 
     def _id_of(self, kind: CallerKind) -> uuid.UUID:
         if self.kind is not kind:
-            message = f"This is for callers of kind {kind}, and the caller is of kind {self.kind}."
-            raise PermissionDenied(message)
+            raise PermissionDenied(
+                f"This is for callers of kind {kind}, and the caller is of kind {self.kind}."
+            )
         return uuid.UUID(self.subject)
 
 

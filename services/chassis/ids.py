@@ -1,4 +1,4 @@
-"""Identifiers that sort by the time they were made, so that index inserts stay at the right edge."""
+"""Identifiers that sort by their time, so that inserts stay at the right edge of an index."""
 
 import secrets
 import time
@@ -11,7 +11,7 @@ _RANDOM_BITS = 62
 
 
 def new_id() -> uuid.UUID:
-    """Make a UUID of version 7 (RFC 9562), with the fraction of the millisecond in its upper bits."""
+    """Make a UUID of version 7 (RFC 9562), ordered below the millisecond too."""
     now_ms, rest_ns = divmod(time.time_ns(), _NS_PER_MS)
     fraction = (rest_ns << 12) // _NS_PER_MS
     return uuid.UUID(

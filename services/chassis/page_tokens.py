@@ -48,7 +48,9 @@ def fingerprint(request: Message) -> str:
         if field in question.DESCRIPTOR.fields_by_name:
             question.ClearField(field)
     name = question.DESCRIPTOR.full_name.encode()
-    return hashlib.blake2b(name + b"\0" + question.SerializeToString(deterministic=True)).hexdigest()
+    return hashlib.blake2b(
+        name + b"\0" + question.SerializeToString(deterministic=True)
+    ).hexdigest()
 
 
 def encode_page_token(payload: Mapping[str, str | int], request_fingerprint: str) -> str:

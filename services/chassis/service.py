@@ -1,83 +1,102 @@
-"""The life of a service: build, serve, stop."""
+"""How a service is run: `main` for its `__main__`, `serve` for tests."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
-import grpc.aio
-from aiohttp import web
-from opentelemetry.trace import Tracer
-from prometheus_client import CollectorRegistry
+from pydantic import ValidationError
 
-from services.chassis.channels import Channels
-from services.chassis.database import Database
-from services.chassis.messaging import Messaging
-from services.chassis.settings import ServiceSettings
-from services.chassis.tokens import KeySource
+from services.chassis.application import App, Build, Runtime, S
+from services.chassis.lifecycle import Lifecycle, RunningService
+from services.chassis.logs import configure_logs, get_logger
+from services.chassis.settings import print_settings
 from services.chassis.workers import Worker
 
+_EXIT_USAGE = 2
 
-@dataclass(frozen=True, kw_only=True)
-class App:
-    """What a service is made of; its `app.build` returns one."""
-
-    service_names: Sequence[str]
-    """Full proto names; health reports on each, and on the empty name."""
-    register: Callable[[grpc.aio.Server], None]
-    """Adds the servicers."""
-    workers: Sequence[Worker] = ()
-    http_routes: Sequence[web.RouteDef] = ()
-    """Served beside /metrics and /healthz."""
-    checks: Mapping[str, Callable[[], Awaitable[None]]] = field(default_factory=dict)
-    """Readiness beyond database and NATS, by name: a check raises while it isn't met."""
-    drain: Sequence[Callable[[], Awaitable[None]]] = ()
-    """Called in order once no call runs any more, while NATS and database are still there."""
-    hot_methods: frozenset[str] = frozenset()
-    """Full paths `/pkg.Service/Method` which validate by themselves and have no deadline layer."""
-    key_source: KeySource | None = None
-    """Where token keys come from instead of settings.jwks_url: auth reads its own database."""
+log = get_logger(__name__)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Runtime:
-    """What the chassis gives a service to build itself from."""
+def main(name: str, settings_type: type[S], build: Build[S], *, migrations: Path) -> None:
+    """Run a service as its command line and its environment say.
 
-    settings: ServiceSettings
-    database: Database
-    messaging: Messaging
-    channels: Channels
-    metrics: CollectorRegistry
-    tracer: Tracer
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunningService:
-    """A service that is up."""
-
-    grpc_port: int
-    http_port: int
+    `python -m services.<name>` serves, `python -m services.<name> settings` prints the settings.
+    """
+    match sys.argv[1:]:
+        case ["settings"]:
+            print_settings(settings_type)
+        case []:
+            run(name, _load(settings_type), build, migrations=migrations)
+        case _:
+            sys.stderr.write(f"usage: python -m services.{name} [settings]\n")
+            sys.exit(_EXIT_USAGE)
 
 
-def run(
-    name: str,
-    settings: ServiceSettings,
-    build: Callable[[Runtime], Awaitable[App]],
-    *,
-    migrations: Path,
-) -> None:
+def run(name: str, settings: S, build: Build[S], *, migrations: Path) -> None:
     """Run a service until SIGTERM or SIGINT; `migrations` is the folder that holds `versions/`."""
-    raise NotImplementedError
+    configure_logs(name, settings.log_level)
+    sys.exit(asyncio.run(_run_until_signal(Lifecycle(name, settings, build, migrations))))
 
 
 @asynccontextmanager
 async def serve(
     name: str,
-    settings: ServiceSettings,
-    build: Callable[[Runtime], Awaitable[App]],
+    settings: S,
+    build: Build[S],
     *,
     migrations: Path,
+    wait_until_serving: bool = True,
 ) -> AsyncIterator[RunningService]:
-    """Run a service for the length of a block."""
-    raise NotImplementedError
-    yield
+    """Run a service for the length of a block, in the running loop."""
+    lifecycle = Lifecycle(name, settings, build, migrations)
+    try:
+        running = await lifecycle.start()
+        if wait_until_serving:
+            await running.until_serving()
+        yield running
+    finally:
+        await lifecycle.stop()
+
+
+async def _run_until_signal(lifecycle: Lifecycle[S]) -> int:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    try:
+        running = await lifecycle.start()
+        log.info("started", pid=os.getpid(), grpc=running.grpc_port, http=running.http_port)
+        stopped = asyncio.create_task(stop.wait())
+        failed = asyncio.create_task(running.until_failed())
+        await asyncio.wait([stopped, failed], return_when=asyncio.FIRST_COMPLETED)
+        for task in (stopped, failed):
+            task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await failed
+    except Exception:
+        log.exception("service_failed")
+        return 1
+    finally:
+        log.info("stopping")
+        await lifecycle.stop()
+        log.info("stopped")
+    return 0
+
+
+def _load(settings_type: type[S]) -> S:
+    try:
+        return settings_type()
+    except ValidationError as err:
+        prefix = settings_type.env_prefix()
+        for error in err.errors(include_url=False, include_input=False):
+            name = prefix + "_".join(map(str, error["loc"])).upper() if error["loc"] else prefix
+            sys.stderr.write(f"{name}: {error['msg']}\n")
+        sys.exit(_EXIT_USAGE)
+
+
+__all__ = ["App", "Build", "RunningService", "Runtime", "Worker", "main", "run", "serve"]

@@ -23,8 +23,7 @@ def _refuse_placeholder(value: SecretStr, info: ValidationInfo) -> SecretStr:
     plain = value.get_secret_value().strip()
     if not plain or plain.lower().strip("<>") in _PLACEHOLDERS:
         # The value stays out of the message: it would end up in a log.
-        message = f"{info.field_name} is empty or a placeholder"
-        raise ValueError(message)
+        raise ValueError(f"{info.field_name} is empty or a placeholder")
     return value
 
 
@@ -93,8 +92,7 @@ class ServiceSettings(BaseSettings):
             if name.startswith(prefix) and name not in known
         )
         if unknown:
-            message = f"unknown variables: {', '.join(unknown)}"
-            raise ValueError(message)
+            raise ValueError(f"unknown variables: {', '.join(unknown)}")
         return self
 
     @classmethod

@@ -1,0 +1,73 @@
+"""The layer that lets in whom the proto names, and says who it was."""
+
+import contextlib
+from collections.abc import AsyncGenerator
+from typing import Any
+
+from services.chassis.errors import (
+    PermissionDenied,
+    TokenAudience,
+    TokenInvalid,
+    TokenMissing,
+)
+from services.chassis.identity import CallerKind, set_caller
+from services.chassis.rpc.calls import Context, StreamHandler, UnaryHandler, current_call
+from services.chassis.rpc.methods import MethodSpec
+from services.chassis.tokens import TokenVerifier
+
+_SCHEME = "bearer "
+
+
+class AccessGate:
+    """Checks the bearer token of each call against what its method asks for."""
+
+    def __init__(self, verifier: TokenVerifier) -> None:
+        """Verify with this."""
+        self._verifier = verifier
+
+    def admit_unary(self, spec: MethodSpec, inner: UnaryHandler) -> UnaryHandler:
+        """Wrap a method that answers with one message."""
+        if spec.public:
+            return inner
+
+        async def admitted(request: Any, context: Context) -> Any:
+            await self._admit(spec)
+            return await inner(request, context)
+
+        return admitted
+
+    def admit_stream(self, spec: MethodSpec, inner: StreamHandler) -> StreamHandler:
+        """Wrap a method that answers with many messages."""
+        if spec.public:
+            return inner
+
+        async def admitted(request: Any, context: Context) -> AsyncGenerator[Any, None]:
+            await self._admit(spec)
+            async with contextlib.aclosing(inner(request, context)) as responses:
+                async for response in responses:
+                    yield response
+
+        return admitted
+
+    async def _admit(self, spec: MethodSpec) -> None:
+        call = current_call()
+        token = _bearer(call.authorization if call is not None else None)
+        verified = self._verifier.recall(token) or await self._verifier.verify(token)
+        caller = verified.caller
+        if caller.kind is not spec.caller:
+            raise TokenAudience(
+                f"The token is for callers of kind {caller.kind}, not {spec.caller}."
+            )
+        if caller.kind is CallerKind.USER and caller.role not in spec.roles:
+            raise PermissionDenied(
+                f"The role {caller.role} may not call this method.", method=spec.path
+            )
+        set_caller(caller)
+
+
+def _bearer(authorization: str | None) -> str:
+    if not authorization:
+        raise TokenMissing("The call needs a bearer token.")
+    if authorization[: len(_SCHEME)].lower() != _SCHEME:
+        raise TokenInvalid("The authorization is not a bearer token.")
+    return authorization[len(_SCHEME) :].strip()

@@ -1,0 +1,96 @@
+"""What the protos say about a method: who may call it, for how long, and its shape."""
+
+from dataclasses import dataclass
+
+from dashtrack.options.v1 import options_pb2
+from google.protobuf import descriptor, descriptor_pool, message_factory
+from google.protobuf.message import Message
+from py_grpc_prometheus.grpc_utils import get_method_type
+
+from services.chassis.identity import CallerKind, Role
+
+_DEADLINE_DEFAULT_MS = 10_000
+
+_CALLER_KINDS = {
+    options_pb2.CALLER_PUBLIC: CallerKind.ANONYMOUS,
+    options_pb2.CALLER_USER: CallerKind.USER,
+    options_pb2.CALLER_DEVICE: CallerKind.DEVICE,
+    options_pb2.CALLER_SERVICE: CallerKind.SERVICE,
+}
+_ROLES = {
+    options_pb2.ROLE_MASTER: Role.MASTER,
+    options_pb2.ROLE_COMPANY_ADMIN: Role.COMPANY_ADMIN,
+    options_pb2.ROLE_MANAGER: Role.MANAGER,
+    options_pb2.ROLE_DRIVER: Role.DRIVER,
+    options_pb2.ROLE_HELPER: Role.HELPER,
+}
+
+
+class ContractError(Exception):
+    """The protos leave out something that a method can't be served without."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MethodSpec:
+    """One RPC as its proto declares it."""
+
+    path: str
+    """The full path, `/package.Service/Method`."""
+    service: str
+    name: str
+    kind: str
+    """UNARY, SERVER_STREAMING, CLIENT_STREAMING or BIDI_STREAMING, as metrics call it."""
+    request_streaming: bool
+    response_streaming: bool
+    caller: CallerKind
+    """Whose tokens open the method; ANONYMOUS for public ones."""
+    roles: frozenset[Role]
+    """The roles that may call, for people."""
+    deadline_s: float | None
+    """The longest a call may take; None for streams without an end of their own."""
+    request_type: type[Message]
+
+    @property
+    def public(self) -> bool:
+        """Tell whether the method needs no token."""
+        return self.caller is CallerKind.ANONYMOUS
+
+
+def find_method(path: str) -> MethodSpec:
+    """Read what the linked-in protos declare for the method at a path.
+
+    Raises:
+        ContractError: the protos don't know it, or don't say who may call it.
+    """
+    service_name, _, method_name = path.removeprefix("/").partition("/")
+    try:
+        service = descriptor_pool.Default().FindServiceByName(service_name)
+        method = service.methods_by_name[method_name]
+    except KeyError as err:
+        raise ContractError(f"{path} is served and not declared in the protos") from err
+    return _spec(service_name, method)
+
+
+def _spec(service: str, method: descriptor.MethodDescriptor) -> MethodSpec:
+    path = f"/{service}/{method.name}"
+    options = method.GetOptions()
+    access = options.Extensions[options_pb2.access]
+    caller = _CALLER_KINDS.get(access.caller)
+    if caller is None:
+        raise ContractError(f"{path} has no access option")
+    roles = frozenset(_ROLES[role] for role in access.roles if role in _ROLES)
+    if (caller is CallerKind.USER) != bool(roles):
+        raise ContractError(f"{path} must list roles exactly when people call it")
+    call = options.Extensions[options_pb2.call]
+    return MethodSpec(
+        path=path,
+        service=service,
+        name=method.name,
+        kind=get_method_type(method.client_streaming, method.server_streaming),
+        request_streaming=method.client_streaming,
+        response_streaming=method.server_streaming,
+        caller=caller,
+        roles=roles,
+        deadline_s=None if call.unbounded else (call.deadline_ms or _DEADLINE_DEFAULT_MS) / 1000,
+        request_type=message_factory.GetMessageClass(method.input_type),
+    )
