@@ -1,17 +1,37 @@
 """What each service may say and hear on NATS."""
 
+from collections.abc import Mapping, Sequence
+
 from services.stack.nats import NatsAccount
+
+_STREAM = "EVENTS"
+
+_HINTS: Mapping[str, Sequence[str]] = {
+    "auth": ["dashtrack.revoked"],
+    "telemetry": ["dashtrack.committed.>", "tel.>"],
+}
+"""Messages that may be lost, by the service that sends them."""
+
+# Whoever comes first makes the stream, and each its consumers; nobody deletes or purges.
+_STREAM_INTERFACE = [
+    "$JS.API.INFO",
+    "$JS.API.STREAM.NAMES",
+    f"$JS.API.STREAM.INFO.{_STREAM}",
+    f"$JS.API.STREAM.CREATE.{_STREAM}",
+    f"$JS.API.STREAM.UPDATE.{_STREAM}",
+    f"$JS.API.CONSUMER.CREATE.{_STREAM}.>",
+    f"$JS.API.CONSUMER.DURABLE.CREATE.{_STREAM}.>",
+    f"$JS.API.CONSUMER.INFO.{_STREAM}.>",
+    f"$JS.API.CONSUMER.MSG.NEXT.{_STREAM}.>",
+    f"$JS.ACK.{_STREAM}.>",
+]
 
 
 def nats_account(service: str, password: str) -> NatsAccount:
-    """Return the login of a service.
-
-    Each speaks for itself alone: an event of users' is users'. Hearing is free within the
-    project, and so is JetStream's own interface, which consumers are made through.
-    """
+    """Return the login of a service, which speaks for itself alone and may hear the others."""
     return NatsAccount(
         user=service,
         password=password,
-        publish=[f"events.{service}.>", "dashtrack.>", "tel.>", "$JS.API.>", "$JS.ACK.>"],
+        publish=[f"events.{service}.>", *_HINTS.get(service, []), *_STREAM_INTERFACE],
         subscribe=["events.>", "dashtrack.>", "tel.>", "_INBOX.>"],
     )
