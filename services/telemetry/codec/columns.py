@@ -6,6 +6,7 @@ import struct
 import numpy as np
 import numpy.typing as npt
 from dashtrack.device.internal.v1.reading_batch_view_pb2 import ReadingBatchView, SensorColumnView
+
 from services.telemetry.codec.varints import (
     decoded_floats,
     decoded_sint32,

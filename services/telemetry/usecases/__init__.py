@@ -1,0 +1,1 @@
+"""What can be done with devices and readings; transactions begin and end here."""
