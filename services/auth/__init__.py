@@ -1,0 +1,1 @@
+"""Credentials, sessions, tokens and the keys that sign them."""

@@ -1,0 +1,1 @@
+"""The world beside the database and gRPC: hashing, signing, mail, metrics, hints."""

@@ -1,0 +1,43 @@
+"""Where a call comes from, as far as that can be known."""
+
+import ipaddress
+from collections.abc import Iterable
+from urllib.parse import unquote
+
+_FORWARDED_FOR = "x-forwarded-for"
+_IPV6_NETWORK_BITS = 64
+UNKNOWN = "unknown"
+
+
+def client_address(
+    metadata: Iterable[tuple[str, str | bytes]], peer: str, proxies_trusted: int
+) -> str:
+    """Return the address that failed logins are counted under.
+
+    Each trusted proxy appends the address that it was called from, so the client's own is that far
+    from the end; whatever comes before it is the client's invention. Of an IPv6 address only the
+    network counts, since whoever has one address of it has them all.
+    """
+    values = [value for key, value in metadata if key == _FORWARDED_FOR and isinstance(value, str)]
+    hops = [hop.strip() for hop in ",".join(values).split(",") if hop.strip()]
+    if proxies_trusted and len(hops) >= proxies_trusted:
+        return _normalised(hops[-proxies_trusted])
+    return _normalised(_peer_host(peer))
+
+
+def _peer_host(peer: str) -> str:
+    """Take the host from gRPC's `ipv4:127.0.0.1:50051` or `ipv6:[::1]:50051`."""
+    _, _, address = unquote(peer).partition(":")
+    return address.rpartition(":")[0].strip("[]")
+
+
+def _normalised(text: str) -> str:
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return UNKNOWN
+    if isinstance(address, ipaddress.IPv4Address):
+        return str(address)
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(ipaddress.ip_network((address.packed, _IPV6_NETWORK_BITS), strict=False))

@@ -1,0 +1,196 @@
+"""The composition root: the only place that constructs the service's adapters."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import grpc.aio
+from aiohttp import web
+from dashtrack.auth.internal.v1.token_service_pb2_grpc import add_TokenServiceServicer_to_server
+from dashtrack.auth.v1.auth_service_pb2_grpc import add_AuthServiceServicer_to_server
+
+from services.auth import codec
+from services.auth.adapters.argon2_hasher import Argon2Options, Argon2PasswordHasher
+from services.auth.adapters.hints import NatsRevocationHint
+from services.auth.adapters.key_ring import Ed25519KeyGenerator, KeyRing
+from services.auth.adapters.maildir import MaildirMailer
+from services.auth.adapters.recording import PrometheusRecorder
+from services.auth.consumers import people_consumer
+from services.auth.grpc_api import (
+    AUTH_SERVICE,
+    TOKEN_SERVICE,
+    AuthServicer,
+    AuthUseCases,
+    TokenServicer,
+    TokenUseCases,
+)
+from services.auth.settings import AuthSettings
+from services.auth.storage.store import PostgresStore
+from services.auth.storage.vault import Vault
+from services.auth.usecases.passwords import AcceptInvitation, ChangePassword
+from services.auth.usecases.people import ApplyPersonChange, BootstrapMaster
+from services.auth.usecases.sessions import Login, Logout, RefreshSession, SessionOpener
+from services.auth.usecases.throttling import LoginThrottle
+from services.auth.usecases.tokens import (
+    IssueDeviceToken,
+    IssueServiceToken,
+    ListRevocations,
+    RevokeSubject,
+)
+from services.auth.usecases.upkeep import CountSessions, Prune, RotateKeys, SendMail
+from services.auth.workers import MailCarrier, Upkeep
+from services.chassis.application import App, Runtime
+from services.chassis.database import Database
+from services.chassis.ids import new_id
+from services.chassis.revocations import RevocationPage
+from services.chassis.workers import Worker
+
+JWKS_PATH = "/.well-known/jwks.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """What the use cases stand on."""
+
+    store: PostgresStore
+    throttle: LoginThrottle
+    hasher: Argon2PasswordHasher
+    key_ring: KeyRing
+    opener: SessionOpener
+    hint: NatsRevocationHint
+    rotate_keys: RotateKeys
+
+
+async def build(runtime: Runtime[AuthSettings]) -> App:
+    """Build the service on its run-time."""
+    settings = runtime.settings
+    parts = assemble(runtime)
+    await parts.rotate_keys.ensure_first()
+    await parts.key_ring.load()
+    if settings.bootstrap_email is not None and settings.bootstrap_password is not None:
+        bootstrap = BootstrapMaster(parts.store, parts.hasher, utc_now)
+        await bootstrap(settings.bootstrap_email, settings.bootstrap_password.get_secret_value())
+    # Last, since a build that met an absent database is tried again, and series are made once.
+    recorder = PrometheusRecorder(runtime.metrics)
+    auth = _auth_usecases(parts, recorder)
+    tokens = _token_usecases(parts, recorder, settings)
+
+    def register(server: grpc.aio.Server) -> None:
+        add_AuthServiceServicer_to_server(AuthServicer(auth, settings.proxies_trusted), server)
+        add_TokenServiceServicer_to_server(TokenServicer(tokens), server)
+
+    async def own_revocations(position: str) -> RevocationPage:
+        page = await tokens.list_revocations(codec.decode_position(position))
+        return codec.pulled_page(page)
+
+    return App(
+        service_names=[AUTH_SERVICE, TOKEN_SERVICE],
+        register=register,
+        workers=_workers(runtime, parts, recorder),
+        http_routes=[_key_set_route(parts.key_ring, settings)],
+        drain=[parts.hasher.close],
+        key_source=parts.key_ring,
+        revocation_source=own_revocations,
+    )
+
+
+def assemble(runtime: Runtime[AuthSettings]) -> Parts:
+    """Construct the adapters."""
+    settings = runtime.settings
+    vault = make_vault(settings)
+    store = PostgresStore(runtime.database, vault)
+    key_ring = KeyRing(store, utc_now, new_id, settings.token_issuer)
+    return Parts(
+        store=store,
+        throttle=LoginThrottle(settings.login_limits, vault.digest, utc_now),
+        hasher=Argon2PasswordHasher(
+            Argon2Options(
+                memory_kib=settings.argon2_memory_kib,
+                passes=settings.argon2_passes,
+                lanes=settings.argon2_lanes,
+                threads=settings.password_threads,
+                queue_max=settings.password_queue_max,
+            )
+        ),
+        key_ring=key_ring,
+        opener=SessionOpener(key_ring, settings.lifetimes, utc_now, new_id),
+        hint=NatsRevocationHint(runtime.messaging),
+        rotate_keys=make_key_rotation(runtime.database, settings),
+    )
+
+
+def make_key_rotation(database: Database, settings: AuthSettings) -> RotateKeys:
+    """Construct what the command line needs to rotate keys beside a running service."""
+    store = PostgresStore(database, make_vault(settings))
+    return RotateKeys(store, Ed25519KeyGenerator(), settings.rotation, utc_now)
+
+
+def make_vault(settings: AuthSettings) -> Vault:
+    """Construct the encryption at rest."""
+    return Vault(settings.encryption_key.get_secret_value())
+
+
+def utc_now() -> datetime:
+    """Tell the time."""
+    return datetime.now(UTC)
+
+
+def _auth_usecases(parts: Parts, recorder: PrometheusRecorder) -> AuthUseCases:
+    store, opener, hasher = parts.store, parts.opener, parts.hasher
+    throttle, hint = parts.throttle, parts.hint
+    return AuthUseCases(
+        login=Login(store, throttle, hasher, opener, recorder),
+        refresh_session=RefreshSession(store, opener, hint, recorder),
+        logout=Logout(store, opener, hint),
+        accept_invitation=AcceptInvitation(store, throttle, hasher, opener, recorder),
+        change_password=ChangePassword(store, throttle, hasher, opener, hint, recorder),
+        key_set=parts.key_ring.json_web_key_set,
+    )
+
+
+def _token_usecases(
+    parts: Parts, recorder: PrometheusRecorder, settings: AuthSettings
+) -> TokenUseCases:
+    lifetimes = settings.lifetimes
+    return TokenUseCases(
+        issue_service_token=IssueServiceToken(
+            settings.plain_service_secrets, parts.key_ring, lifetimes, recorder
+        ),
+        issue_device_token=IssueDeviceToken(parts.key_ring, lifetimes),
+        revoke_subject=RevokeSubject(parts.store, lifetimes, utc_now, parts.hint),
+        list_revocations=ListRevocations(parts.store, utc_now),
+    )
+
+
+def _workers(
+    runtime: Runtime[AuthSettings], parts: Parts, recorder: PrometheusRecorder
+) -> list[Worker]:
+    settings, lifetimes = runtime.settings, runtime.settings.lifetimes
+    mailer = MaildirMailer(settings.mailbox_dir, utc_now)
+    carrier = MailCarrier(SendMail(parts.store, mailer, utc_now), settings.mail_poll_interval_s)
+    upkeep = Upkeep(
+        rotate_keys=parts.rotate_keys,
+        key_ring=parts.key_ring,
+        prune=Prune(parts.store, lifetimes, utc_now),
+        count_sessions=CountSessions(parts.store, lifetimes, utc_now),
+        recorder=recorder,
+        interval_s=settings.upkeep_interval_s,
+    )
+    apply_change = ApplyPersonChange(parts.store, lifetimes, utc_now, new_id, parts.hint)
+    return [
+        people_consumer(runtime.messaging, apply_change, carrier),
+        carrier.worker,
+        Worker("upkeep", upkeep.run),
+    ]
+
+
+def _key_set_route(key_ring: KeyRing, settings: AuthSettings) -> web.RouteDef:
+    headers = {"cache-control": f"public, max-age={settings.jwks_refresh_interval_s}"}
+
+    async def serve(_: web.Request) -> web.Response:
+        return web.Response(
+            body=key_ring.json_web_key_set(),
+            content_type=codec.JWKS_CONTENT_TYPE,
+            headers=headers,
+        )
+
+    return web.get(JWKS_PATH, serve)

@@ -1,0 +1,134 @@
+"""Auth between protobuf and the domain; pure functions, the only place that knows both."""
+
+import re
+import uuid
+from datetime import datetime
+
+from dashtrack.auth.internal.v1 import token_service_pb2
+from dashtrack.auth.v1 import auth_service_pb2
+from dashtrack.options.v1 import options_pb2
+from dashtrack.users.v1 import user_events_pb2
+from google.api.httpbody_pb2 import HttpBody
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from services.auth.domain.credentials import PersonChange
+from services.auth.domain.sessions import SessionGrant
+from services.auth.domain.tokens import IssuedToken, Revocation, RevocationPage
+from services.chassis.errors import FieldViolation, InvalidArgument
+from services.chassis.identity import Role
+from services.chassis.revocations import Revocation as PulledRevocation
+from services.chassis.revocations import RevocationPage as PulledPage
+
+JWKS_CONTENT_TYPE = "application/jwk-set+json"
+
+_TOKEN_TYPE = "Bearer"  # noqa: S105 - what kind of token it is
+_ROLES = {options_pb2.Role.Value(f"ROLE_{role.name}"): role for role in Role}
+_ROLE_NUMBERS = {role: number for number, role in _ROLES.items()}
+_POSITION = re.compile(r"[0-9]{1,18}")
+
+
+def encode_session(grant: SessionGrant) -> auth_service_pb2.Session:
+    """Write what somebody gets who is logged in."""
+    return auth_service_pb2.Session(
+        access_token=grant.access_token,
+        expires_in_s=grant.expires_in_s,
+        refresh_token=grant.refresh_token,
+        token_type=_TOKEN_TYPE,
+        user_id=str(grant.user_id),
+        role=_ROLE_NUMBERS[grant.role],
+        company_id=str(grant.company_id or ""),
+    )
+
+
+def encode_key_set(document: bytes) -> HttpBody:
+    """Write the key set as an HTTP body."""
+    return HttpBody(content_type=JWKS_CONTENT_TYPE, data=document)
+
+
+def encode_issued_token(issued: IssuedToken) -> token_service_pb2.IssuedToken:
+    """Write a signed token."""
+    return token_service_pb2.IssuedToken(
+        token=issued.token, expire_time=_timestamp(issued.expires_at)
+    )
+
+
+def decode_position(after: str) -> int:
+    """Read where a list of revocations goes on.
+
+    Raises:
+        InvalidArgument: it isn't a position.
+    """
+    if not after:
+        return 0
+    if not _POSITION.fullmatch(after):
+        description = "This is not a `next_position` of this list."
+        raise InvalidArgument(description, violations=[FieldViolation("after", description)])
+    return int(after)
+
+
+def encode_revocations(page: RevocationPage) -> token_service_pb2.ListRevocationsResponse:
+    """Write a page of revocations."""
+    return token_service_pb2.ListRevocationsResponse(
+        revocations=[_encode_revocation(revocation) for revocation in page.revocations],
+        next_position=str(page.next_position),
+        more=page.more,
+    )
+
+
+def pulled_page(page: RevocationPage) -> PulledPage:
+    """Write a page of revocations as who verifies tokens takes it in."""
+    return PulledPage(
+        revocations=[
+            PulledRevocation(
+                session_id=revocation.session_id,
+                subject=str(revocation.subject) if revocation.subject else None,
+                revoked_at_s=revocation.revoked_at.timestamp(),
+                expires_at_s=revocation.expires_at.timestamp(),
+            )
+            for revocation in page.revocations
+        ],
+        next_position=str(page.next_position),
+        more=page.more,
+    )
+
+
+def decode_user_changed(payload: bytes) -> PersonChange:
+    """Read how a person stands.
+
+    Raises:
+        ValueError: it is no such event, or of a version of the contract that isn't known here;
+            it stays in the stream for a replica that knows it.
+    """
+    event = user_events_pb2.UserChanged.FromString(payload)
+    role = _ROLES.get(event.role)
+    company_id = uuid.UUID(event.company_id) if event.company_id else None
+    if role is None or (role is Role.MASTER) != (company_id is None) or not event.email:
+        raise ValueError("the event's role, company and e-mail address don't go together")
+    return PersonChange(
+        event_id=uuid.UUID(event.event_id),
+        user_id=uuid.UUID(event.user_id),
+        company_id=company_id,
+        email=event.email,
+        display_name=event.display_name,
+        role=role,
+        active=event.active,
+        version=event.version,
+    )
+
+
+def _encode_revocation(revocation: Revocation) -> token_service_pb2.Revocation:
+    message = token_service_pb2.Revocation(
+        revoke_time=_timestamp(revocation.revoked_at),
+        expire_time=_timestamp(revocation.expires_at),
+    )
+    if revocation.session_id is not None:
+        message.session_id = str(revocation.session_id)
+    else:
+        message.subject = str(revocation.subject)
+    return message
+
+
+def _timestamp(moment: datetime) -> Timestamp:
+    timestamp = Timestamp()
+    timestamp.FromDatetime(moment)
+    return timestamp

@@ -1,0 +1,22 @@
+"""What auth hears from other services."""
+
+from services.auth import codec
+from services.auth.usecases.people import CONSUMER, ApplyPersonChange
+from services.auth.workers import MailCarrier
+from services.chassis.consumers import Event
+from services.chassis.messaging import Messaging
+from services.chassis.workers import Worker
+
+USER_CHANGED_SUBJECT = "events.users.changed"
+
+
+def people_consumer(
+    messaging: Messaging, apply_change: ApplyPersonChange, carrier: MailCarrier
+) -> Worker:
+    """Make the worker that follows what happens to people."""
+
+    async def on_user_changed(event: Event) -> None:
+        await apply_change(codec.decode_user_changed(event.payload))
+        carrier.wake()
+
+    return messaging.consumer(CONSUMER, USER_CHANGED_SUBJECT, on_user_changed)

@@ -1,0 +1,1 @@
+"""What auth knows: credentials, sessions, keys and limits, without any I/O."""

@@ -1,0 +1,154 @@
+"""Who may log in, with what, and how they are invited."""
+
+import base64
+import enum
+import hashlib
+import secrets
+import unicodedata
+import uuid
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from services.auth.domain.errors import PasswordTooWeak
+from services.chassis.identity import Role
+
+BOOTSTRAP_USER_ID = uuid.UUID("00000000-0000-7000-8000-000000000001")
+"""The first master: users makes the person under this id, auth the credential."""
+
+PASSWORD_LENGTH_MIN = 12
+_DISTINCT_CHARACTERS_MIN = 5
+_INVITATION_CODE_SIZE_BYTES = 20
+_INVITATION_GROUP_LENGTH = 4
+
+_COMMON_PASSWORDS = frozenset(
+    {"administrator", "adminadminadmin", "changemechangeme", "correcthorsebatterystaple"}
+    | {"iloveyouiloveyou", "letmeinletmein", "password1234", "password12345", "password123456"}
+    | {"passwordpassword", "qwerty123456", "qwertyqwerty", "qwertyuiop123", "welcome12345"}
+    | {"123456789012", "1234567890123", "12345678901234", "123456789abc", "1q2w3e4r5t6y"}
+    | {"1qaz2wsx3edc", "qazwsxedcrfv", "abcdefghijkl", "abcd1234abcd", "asdfghjkl123"}
+)
+"""Long passwords that head the lists of leaked ones; short ones fail by their length."""
+
+
+class CredentialStatus(enum.StrEnum):
+    """Where a credential is in its life."""
+
+    INVITED = "invited"
+    ACTIVE = "active"
+    DEACTIVATED = "deactivated"
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """How one person logs in, and what their tokens will say."""
+
+    user_id: uuid.UUID
+    email: str
+    role: Role
+    company_id: uuid.UUID | None
+    status: CredentialStatus
+    password_hash: str | None = field(repr=False)
+    user_version: int
+    """The version of the person that users last told of; 0 before it did."""
+
+    @property
+    def may_log_in(self) -> bool:
+        """Whether the right password opens a session."""
+        return self.status is CredentialStatus.ACTIVE and self.password_hash is not None
+
+    def still_is(self, earlier: "Credential") -> bool:
+        """Whether what was checked earlier, outside of the lock, holds: access and password."""
+        return self.may_log_in and self.password_hash == earlier.password_hash
+
+    def with_password(self, password_hash: str) -> "Credential":
+        """Return the credential once its owner has set a password."""
+        return replace(self, password_hash=password_hash, status=CredentialStatus.ACTIVE)
+
+
+@dataclass(frozen=True, slots=True)
+class PersonChange:
+    """How a person stands after a change, as users tells it."""
+
+    event_id: uuid.UUID
+    user_id: uuid.UUID
+    company_id: uuid.UUID | None
+    email: str
+    display_name: str
+    role: Role
+    active: bool
+    version: int
+
+    def applied_to(self, credential: Credential | None) -> Credential:
+        """Return the credential after the change."""
+        password_hash = credential.password_hash if credential else None
+        if not self.active:
+            status = CredentialStatus.DEACTIVATED
+        elif password_hash is None:
+            status = CredentialStatus.INVITED
+        else:
+            status = CredentialStatus.ACTIVE
+        return Credential(
+            user_id=self.user_id,
+            email=normalise_email(self.email),
+            role=self.role,
+            company_id=self.company_id,
+            status=status,
+            password_hash=password_hash,
+            user_version=self.version,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """A code that lets a person set their first password, once."""
+
+    digest: bytes
+    user_id: uuid.UUID
+    expires_at: datetime
+    used_at: datetime | None = None
+
+    def is_open(self, now: datetime) -> bool:
+        """Whether the code still works."""
+        return self.used_at is None and now < self.expires_at
+
+
+def normalise_email(email: str) -> str:
+    """Spell an address as it is stored and compared."""
+    return email.strip().lower()
+
+
+def normalise_password(password: str) -> str:
+    """Spell a password as it is hashed: keyboards differ in how they compose characters."""
+    return unicodedata.normalize("NFKC", password)
+
+
+def check_password(password: str, email: str, field_name: str) -> None:
+    """Refuse a password that would be guessed.
+
+    Raises:
+        PasswordTooWeak: it would.
+    """
+    plain = password.strip().casefold()
+    if len(password) < PASSWORD_LENGTH_MIN:
+        description = f"A password has at least {PASSWORD_LENGTH_MIN} characters."
+        raise PasswordTooWeak(field_name, description)
+    if plain == email.casefold():
+        raise PasswordTooWeak(field_name, "A password is not the e-mail address.")
+    if plain in _COMMON_PASSWORDS or len(set(plain)) < _DISTINCT_CHARACTERS_MIN:
+        raise PasswordTooWeak(field_name, "This password is among the first that are guessed.")
+
+
+def new_invitation_code() -> str:
+    """Make a code that can be copied from a mail: 160 random bits in groups of four."""
+    text = base64.b32encode(secrets.token_bytes(_INVITATION_CODE_SIZE_BYTES)).decode()
+    size = _INVITATION_GROUP_LENGTH
+    return "-".join(text[start : start + size] for start in range(0, len(text), size))
+
+
+def invitation_digest(code: str) -> bytes:
+    """Digest a code as it is stored, however it was copied.
+
+    A plain hash is enough: nobody guesses 160 random bits.
+    """
+    spelled = "".join(code.split()).replace("-", "").upper()
+    return hashlib.sha256(spelled.encode()).digest()

@@ -1,0 +1,73 @@
+"""The ways in which proving who one is can fail."""
+
+from services.chassis.errors import DomainError, FieldViolation, Kind
+
+
+class CredentialsInvalid(DomainError):
+    """No such person, a wrong password or no access: deliberately not saying which."""
+
+    kind = Kind.UNAUTHENTICATED
+    reason = "CREDENTIALS_INVALID"
+
+    def __init__(self) -> None:
+        super().__init__("The e-mail address or the password is wrong.")
+
+
+class LoginThrottled(DomainError):
+    """Too many attempts, or more at once than there is time to check."""
+
+    kind = Kind.EXHAUSTED
+    reason = "LOGIN_THROTTLED"
+
+    def __init__(self, retry_after_s: float) -> None:
+        super().__init__("Too many attempts; try again later.", retry_after_s=retry_after_s)
+
+
+class RefreshTokenInvalid(DomainError):
+    """The refresh token was never issued, has expired, or belongs to a session that has ended."""
+
+    kind = Kind.UNAUTHENTICATED
+    reason = "REFRESH_TOKEN_INVALID"
+
+    def __init__(self) -> None:
+        super().__init__("The refresh token is not valid; log in again.")
+
+
+class RefreshTokenReused(DomainError):
+    """The refresh token was spent before, so two parties hold it: the session has been ended."""
+
+    kind = Kind.UNAUTHENTICATED
+    reason = "REFRESH_TOKEN_REUSED"
+
+    def __init__(self) -> None:
+        super().__init__("The refresh token was used before; its session was ended.")
+
+
+class InvitationInvalid(DomainError):
+    """The invitation was never sent, was used, or has expired."""
+
+    kind = Kind.PRECONDITION
+    reason = "INVITATION_INVALID"
+
+    def __init__(self) -> None:
+        super().__init__("The invitation is unknown, used or expired.")
+
+
+class PasswordTooWeak(DomainError):
+    """The password would be guessed."""
+
+    kind = Kind.INVALID
+    reason = "PASSWORD_TOO_WEAK"
+
+    def __init__(self, field: str, description: str) -> None:
+        super().__init__(description, violations=[FieldViolation(field, description)])
+
+
+class ServiceCredentialsInvalid(DomainError):
+    """No such service, or not its secret."""
+
+    kind = Kind.UNAUTHENTICATED
+    reason = "SERVICE_CREDENTIALS_INVALID"
+
+    def __init__(self) -> None:
+        super().__init__("The service or its secret is wrong.")

@@ -1,0 +1,132 @@
+"""AuthService and TokenService: decode a call, run its use case, encode the outcome."""
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from dashtrack.auth.internal.v1 import token_service_pb2
+from dashtrack.auth.internal.v1.token_service_pb2_grpc import TokenServiceServicer
+from dashtrack.auth.v1 import auth_service_pb2 as pb
+from dashtrack.auth.v1.auth_service_pb2_grpc import AuthServiceServicer
+from google.api.httpbody_pb2 import HttpBody
+from google.protobuf.empty_pb2 import Empty
+
+from services.auth import codec
+from services.auth.addresses import client_address
+from services.auth.usecases.passwords import AcceptInvitation, ChangePassword, SessionOwner
+from services.auth.usecases.sessions import Login, Logout, RefreshSession
+from services.auth.usecases.tokens import (
+    IssueDeviceToken,
+    IssueServiceToken,
+    ListRevocations,
+    RevokeSubject,
+)
+from services.chassis.errors import TokenInvalid
+from services.chassis.identity import current_caller
+
+AUTH_SERVICE = pb.DESCRIPTOR.services_by_name["AuthService"].full_name
+TOKEN_SERVICE = token_service_pb2.DESCRIPTOR.services_by_name["TokenService"].full_name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthUseCases:
+    """What people ask of auth."""
+
+    login: Login
+    refresh_session: RefreshSession
+    logout: Logout
+    accept_invitation: AcceptInvitation
+    change_password: ChangePassword
+    key_set: Callable[[], bytes]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenUseCases:
+    """What other services ask of auth."""
+
+    issue_service_token: IssueServiceToken
+    issue_device_token: IssueDeviceToken
+    revoke_subject: RevokeSubject
+    list_revocations: ListRevocations
+
+
+class AuthServicer(AuthServiceServicer):
+    """Serves people."""
+
+    def __init__(self, usecases: AuthUseCases, proxies_trusted: int) -> None:
+        self._usecases = usecases
+        self._proxies_trusted = proxies_trusted
+
+    async def Login(self, request: pb.LoginRequest, context: Any) -> pb.Session:
+        address = self._address(context)
+        grant = await self._usecases.login(request.email, request.password, address)
+        return codec.encode_session(grant)
+
+    async def RefreshSession(self, request: pb.RefreshSessionRequest, context: Any) -> pb.Session:
+        return codec.encode_session(await self._usecases.refresh_session(request.refresh_token))
+
+    async def Logout(self, request: pb.LogoutRequest, context: Any) -> Empty:
+        await self._usecases.logout(_session_id())
+        return Empty()
+
+    async def AcceptInvitation(
+        self, request: pb.AcceptInvitationRequest, context: Any
+    ) -> pb.Session:
+        grant = await self._usecases.accept_invitation(
+            request.invitation_code, request.password, self._address(context)
+        )
+        return codec.encode_session(grant)
+
+    async def ChangePassword(self, request: pb.ChangePasswordRequest, context: Any) -> Empty:
+        user_id = current_caller().user_id
+        owner = SessionOwner(user_id, _session_id(), self._address(context))
+        await self._usecases.change_password(owner, request.current_password, request.new_password)
+        return Empty()
+
+    async def GetJsonWebKeySet(self, request: pb.GetJsonWebKeySetRequest, context: Any) -> HttpBody:
+        return codec.encode_key_set(self._usecases.key_set())
+
+    def _address(self, context: Any) -> str:
+        metadata = context.invocation_metadata() or ()
+        return client_address(metadata, context.peer(), self._proxies_trusted)
+
+
+class TokenServicer(TokenServiceServicer):
+    """Serves other services."""
+
+    def __init__(self, usecases: TokenUseCases) -> None:
+        self._usecases = usecases
+
+    async def IssueServiceToken(
+        self, request: token_service_pb2.IssueServiceTokenRequest, context: Any
+    ) -> token_service_pb2.IssuedToken:
+        issued = self._usecases.issue_service_token(request.service, request.secret)
+        return codec.encode_issued_token(issued)
+
+    async def IssueDeviceToken(
+        self, request: token_service_pb2.IssueDeviceTokenRequest, context: Any
+    ) -> token_service_pb2.IssuedToken:
+        issued = self._usecases.issue_device_token(
+            uuid.UUID(request.device_id), uuid.UUID(request.company_id)
+        )
+        return codec.encode_issued_token(issued)
+
+    async def RevokeSubject(
+        self, request: token_service_pb2.RevokeSubjectRequest, context: Any
+    ) -> token_service_pb2.RevokeSubjectResponse:
+        await self._usecases.revoke_subject(uuid.UUID(request.subject))
+        return token_service_pb2.RevokeSubjectResponse()
+
+    async def ListRevocations(
+        self, request: token_service_pb2.ListRevocationsRequest, context: Any
+    ) -> token_service_pb2.ListRevocationsResponse:
+        position = codec.decode_position(request.after)
+        return codec.encode_revocations(await self._usecases.list_revocations(position))
+
+
+def _session_id() -> uuid.UUID:
+    session_id = current_caller().session_id
+    if session_id is None:
+        raise TokenInvalid("The token names no session.")
+    return session_id

@@ -1,0 +1,142 @@
+"""What the service is told by its environment."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import SettingsConfigDict
+
+from services.auth.domain.keys import RotationPolicy
+from services.auth.domain.throttling import Limit
+from services.auth.domain.tokens import Lifetimes
+from services.auth.usecases.throttling import LoginLimits
+from services.chassis.settings import Port, Secret, ServiceSettings
+
+_SECRET_LENGTH_MIN = 32
+_DAY_S = 86_400
+
+
+class AuthSettings(ServiceSettings):
+    """Settings of auth, read from `DASHTRACK_AUTH_*`."""
+
+    model_config = SettingsConfigDict(env_prefix="DASHTRACK_AUTH_")
+
+    grpc_port: Port = Field(50051, description="Port of the gRPC server; 0 picks a free one.")
+    http_port: Port = Field(50061, description="Port of the HTTP server; 0 picks a free one.")
+    nats_user: str = Field("auth", description="NATS user of this service.")
+
+    encryption_key: Secret = Field(
+        description="Encrypts signing keys and waiting mail at rest; 32 random characters or more."
+    )
+    service_secrets: dict[str, Secret] = Field(
+        description="The services' client secrets, as a JSON object from name to secret."
+    )
+    bootstrap_email: Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$", max_length=254)] | None = (
+        Field(None, description="E-mail address of the first administrator.")
+    )
+    bootstrap_password: Secret | None = Field(
+        None, description="Their first password: set once, never over one that they changed to."
+    )
+    mailbox_dir: Path = Field(
+        description="Maildir folder that mail is delivered to; made if it isn't there."
+    )
+    proxies_trusted: int = Field(
+        1, ge=0, le=10, description="Proxies before the service that append to x-forwarded-for."
+    )
+
+    access_token_ttl_s: int = Field(900, ge=1, le=3600, description="Life of an access token.")
+    service_token_ttl_s: int = Field(600, ge=1, le=3600, description="Life of a service token.")
+    device_token_ttl_s: int = Field(
+        _DAY_S, ge=1, le=30 * _DAY_S, description="Life of a device token."
+    )
+    refresh_token_ttl_s: int = Field(
+        14 * _DAY_S, ge=1, description="A session that isn't refreshed for so long is over."
+    )
+    session_ttl_s: int = Field(
+        90 * _DAY_S, ge=1, description="A session is over so long after login, used or not."
+    )
+    invitation_ttl_s: int = Field(7 * _DAY_S, ge=1, description="Life of an invitation.")
+
+    argon2_memory_kib: int = Field(65_536, ge=8, description="Memory of one password hash.")
+    argon2_passes: int = Field(2, ge=1, description="Passes over the memory.")
+    argon2_lanes: int = Field(1, ge=1, le=16, description="Lanes of the memory.")
+    password_threads: int = Field(
+        2, ge=1, le=64, description="Passwords hashed at the same time, each on a core."
+    )
+    password_queue_max: int = Field(
+        32, ge=1, description="Passwords that wait to be hashed; more are refused."
+    )
+
+    login_failures_window_s: int = Field(
+        900, ge=1, description="Time over which failed logins are counted."
+    )
+    login_failures_per_account_and_address: int = Field(
+        10, ge=1, description="Failed logins to one account from one address in a window."
+    )
+    login_failures_per_account: int = Field(
+        50, ge=1, description="Failed logins to one account from new addresses in a window."
+    )
+    login_failures_per_address: int = Field(
+        100, ge=1, description="Failed logins from one address in a window."
+    )
+
+    jwks_refresh_interval_s: int = Field(
+        300, ge=1, description="How old a copy of the key set may be, at the gateway and elsewhere."
+    )
+    key_rotation_interval_s: int = Field(
+        30 * _DAY_S, ge=60, description="How long a key signs before the next one is made."
+    )
+    upkeep_interval_s: float = Field(
+        30.0, gt=0, description="How often keys are read again, leftovers pruned, sessions counted."
+    )
+    mail_poll_interval_s: float = Field(
+        5.0, gt=0, description="How often mail is looked for that another replica has left."
+    )
+
+    @model_validator(mode="after")
+    def _refuse_inconsistent(self) -> Self:
+        if (self.bootstrap_email is None) != (self.bootstrap_password is None):
+            raise ValueError("bootstrap_email and bootstrap_password go together")
+        if len(self.encryption_key.get_secret_value()) < _SECRET_LENGTH_MIN:
+            raise ValueError(f"encryption_key has fewer than {_SECRET_LENGTH_MIN} characters")
+        if self.upkeep_interval_s > self.jwks_refresh_interval_s:
+            raise ValueError("upkeep_interval_s is at most jwks_refresh_interval_s")
+        return self
+
+    @property
+    def lifetimes(self) -> Lifetimes:
+        """How long what auth hands out is good for."""
+        return Lifetimes(
+            access_token=timedelta(seconds=self.access_token_ttl_s),
+            service_token=timedelta(seconds=self.service_token_ttl_s),
+            device_token=timedelta(seconds=self.device_token_ttl_s),
+            refresh_token=timedelta(seconds=self.refresh_token_ttl_s),
+            session=timedelta(seconds=self.session_ttl_s),
+            invitation=timedelta(seconds=self.invitation_ttl_s),
+        )
+
+    @property
+    def login_limits(self) -> LoginLimits:
+        """How many logins may fail."""
+        window = timedelta(seconds=self.login_failures_window_s)
+        return LoginLimits(
+            account_from_address=Limit(self.login_failures_per_account_and_address, window),
+            account=Limit(self.login_failures_per_account, window),
+            address=Limit(self.login_failures_per_address, window),
+        )
+
+    @property
+    def rotation(self) -> RotationPolicy:
+        """How signing keys follow each other."""
+        return RotationPolicy(
+            overlap=timedelta(seconds=2 * self.jwks_refresh_interval_s),
+            interval=timedelta(seconds=self.key_rotation_interval_s),
+            longest_token=self.lifetimes.longest_token,
+        )
+
+    @property
+    def plain_service_secrets(self) -> dict[str, str]:
+        """The services' secrets by name, auth's own among them."""
+        secrets: dict[str, SecretStr] = {**self.service_secrets, "auth": self.service_secret}
+        return {name: secret.get_secret_value() for name, secret in secrets.items()}

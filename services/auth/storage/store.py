@@ -1,0 +1,63 @@
+"""The transactions that everything in this package lives in."""
+
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from services.auth.storage.credentials import (
+    PostgresCredentialRepository,
+    PostgresInvitationRepository,
+)
+from services.auth.storage.locks import lock_work, try_lock_work
+from services.auth.storage.mails import PostgresMailQueue
+from services.auth.storage.revocations import (
+    PostgresAttemptRepository,
+    PostgresRevocationRepository,
+)
+from services.auth.storage.sessions import PostgresSessionRepository
+from services.auth.storage.signing_keys import PostgresSigningKeyRepository
+from services.auth.storage.vault import Vault
+from services.chassis.database import Database
+from services.chassis.outbox import first_delivery
+
+
+class PostgresTransaction:
+    """One database transaction."""
+
+    def __init__(self, session: AsyncSession, vault: Vault) -> None:
+        self._session = session
+        self.credentials = PostgresCredentialRepository(session)
+        self.sessions = PostgresSessionRepository(session)
+        self.invitations = PostgresInvitationRepository(session)
+        self.revocations = PostgresRevocationRepository(session)
+        self.attempts = PostgresAttemptRepository(session)
+        self.mails = PostgresMailQueue(session, vault)
+        self.signing_keys = PostgresSigningKeyRepository(session, vault)
+
+    async def first_delivery(self, consumer: str, event_id: uuid.UUID) -> bool:
+        """Note that a consumer got an event; False if it had it before."""
+        return await first_delivery(self._session, consumer, event_id)
+
+    async def exclude_others(self, work: str) -> None:
+        """Wait until no other transaction does this work, and keep others from it."""
+        await lock_work(self._session, work)
+
+    async def try_exclude_others(self, work: str) -> bool:
+        """Keep others from this work, unless another transaction does it: then return False."""
+        return await try_lock_work(self._session, work)
+
+
+class PostgresStore:
+    """Begins database transactions."""
+
+    def __init__(self, database: Database, vault: Vault) -> None:
+        self._database = database
+        self._vault = vault
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[PostgresTransaction]:
+        """Begin a unit of work that commits at the end of the block, or not at all if it raises."""
+        async with self._database.transaction() as session:
+            yield PostgresTransaction(session, self._vault)

@@ -1,0 +1,160 @@
+"""The tables of the service; rows never leave this package, since they skip validation."""
+
+import uuid
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import registry
+from sqlmodel import Field, SQLModel
+
+from services.chassis.outbox import inbox_table
+
+EMAIL_KEY = "credentials_email_key"
+
+_TIME = sa.DateTime(timezone=True)
+_USER = "credentials.user_id"
+_SESSION = "sessions.session_id"
+
+
+class AuthModel(SQLModel, registry=registry(metadata=sa.MetaData())):
+    """Base of the service's tables: services that share a process share no metadata."""
+
+
+class CredentialRow(AuthModel, table=True):
+    """How a person logs in."""
+
+    __tablename__ = "credentials"
+    __table_args__ = (
+        sa.UniqueConstraint("email", name=EMAIL_KEY),
+        sa.CheckConstraint(
+            "status <> 'active' or password_hash is not null", name="credentials_active_check"
+        ),
+        sa.CheckConstraint(
+            "(role = 'master') = (company_id is null)", name="credentials_company_check"
+        ),
+    )
+
+    user_id: uuid.UUID = Field(primary_key=True)
+    email: str = Field(sa_type=sa.Text)
+    role: str = Field(sa_type=sa.Text)
+    company_id: uuid.UUID | None
+    status: str = Field(sa_type=sa.Text)
+    password_hash: str | None = Field(sa_type=sa.Text)
+    user_version: int = Field(sa_type=sa.BigInteger)
+    created_at: datetime = Field(sa_type=_TIME)
+    updated_at: datetime = Field(sa_type=_TIME)
+
+
+class SessionRow(AuthModel, table=True):
+    """Somebody who is logged in somewhere."""
+
+    __tablename__ = "sessions"
+    __table_args__ = (
+        sa.Index("sessions_user_idx", "user_id", "address_digest"),
+        sa.Index("sessions_last_used_idx", "last_used_at"),
+    )
+
+    session_id: uuid.UUID = Field(primary_key=True)
+    user_id: uuid.UUID = Field(foreign_key=_USER, ondelete="CASCADE")
+    address_digest: bytes
+    opened_at: datetime = Field(sa_type=_TIME)
+    last_used_at: datetime = Field(sa_type=_TIME)
+    expires_at: datetime = Field(sa_type=_TIME)
+    ended_at: datetime | None = Field(sa_type=_TIME)
+
+
+class RefreshTokenRow(AuthModel, table=True):
+    """A refresh token, spent or not, until it has expired."""
+
+    __tablename__ = "refresh_tokens"
+    __table_args__ = (
+        sa.Index("refresh_tokens_session_idx", "session_id"),
+        sa.Index("refresh_tokens_expires_idx", "expires_at"),
+    )
+
+    digest: bytes = Field(primary_key=True)
+    session_id: uuid.UUID = Field(foreign_key=_SESSION, ondelete="CASCADE")
+    expires_at: datetime = Field(sa_type=_TIME)
+    used_at: datetime | None = Field(sa_type=_TIME)
+
+
+class InvitationRow(AuthModel, table=True):
+    """A person's invitation: there is one at most."""
+
+    __tablename__ = "invitations"
+    __table_args__ = (sa.UniqueConstraint("user_id", name="invitations_user_key"),)
+
+    digest: bytes = Field(primary_key=True)
+    user_id: uuid.UUID = Field(foreign_key=_USER, ondelete="CASCADE")
+    expires_at: datetime = Field(sa_type=_TIME)
+    used_at: datetime | None = Field(sa_type=_TIME)
+
+
+class RevocationRow(AuthModel, table=True):
+    """An entry in the log of revocations."""
+
+    __tablename__ = "revocations"
+    __table_args__ = (
+        sa.CheckConstraint("num_nonnulls(session_id, subject) = 1", name="revocations_check"),
+        sa.Index("revocations_expires_idx", "expires_at"),
+    )
+
+    position: int = Field(
+        sa_column=sa.Column(sa.BigInteger, sa.Identity(always=True), primary_key=True)
+    )
+    session_id: uuid.UUID | None
+    subject: uuid.UUID | None
+    revoked_at: datetime = Field(sa_type=_TIME)
+    expires_at: datetime = Field(sa_type=_TIME)
+
+
+class LoginAttemptRow(AuthModel, table=True):
+    """A bucket that throttles logins."""
+
+    __tablename__ = "login_attempts"
+    __table_args__ = (sa.Index("login_attempts_spent_idx", "spent_until"),)
+
+    key: bytes = Field(primary_key=True)
+    spent_until: datetime = Field(sa_type=_TIME)
+
+
+class MailRow(AuthModel, table=True):
+    """A mail that waits to be sent; it may hold a secret, so it is sealed."""
+
+    __tablename__ = "mails"
+    __table_args__ = (
+        sa.Index("mails_due_idx", "due_at"),
+        sa.Index("mails_user_idx", "user_id"),
+    )
+
+    mail_id: uuid.UUID = Field(primary_key=True)
+    user_id: uuid.UUID = Field(foreign_key=_USER, ondelete="CASCADE")
+    sealed: bytes
+    due_at: datetime = Field(sa_type=_TIME)
+    attempts: int
+
+
+class SigningKeyRow(AuthModel, table=True):
+    """A key pair; its private half is sealed."""
+
+    __tablename__ = "signing_keys"
+
+    kid: str = Field(sa_type=sa.Text, primary_key=True)
+    public_key: bytes
+    sealed_private_key: bytes
+    signs_from: datetime = Field(sa_type=_TIME)
+    verifies_until: datetime | None = Field(sa_type=_TIME)
+
+
+INBOX = inbox_table(AuthModel.metadata)
+
+# Statements are built on the tables, not on the classes: what they return is what the database
+# says now, never a row that the session remembers from before it waited for a lock.
+CREDENTIALS = AuthModel.metadata.tables["credentials"]
+SESSIONS = AuthModel.metadata.tables["sessions"]
+REFRESH_TOKENS = AuthModel.metadata.tables["refresh_tokens"]
+INVITATIONS = AuthModel.metadata.tables["invitations"]
+REVOCATIONS = AuthModel.metadata.tables["revocations"]
+LOGIN_ATTEMPTS = AuthModel.metadata.tables["login_attempts"]
+MAILS = AuthModel.metadata.tables["mails"]
+SIGNING_KEYS = AuthModel.metadata.tables["signing_keys"]

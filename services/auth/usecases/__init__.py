@@ -1,0 +1,1 @@
+"""What auth does, one method per operation; transactions begin and end here."""

@@ -1,0 +1,165 @@
+"""Setting the first password and replacing it."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from services.auth.domain.credentials import (
+    Credential,
+    CredentialStatus,
+    check_password,
+    invitation_digest,
+    normalise_password,
+)
+from services.auth.domain.errors import CredentialsInvalid, InvitationInvalid, LoginThrottled
+from services.auth.domain.sessions import Session, SessionGrant
+from services.auth.domain.throttling import Charge
+from services.auth.ports import (
+    AuthenticationRecorder,
+    PasswordHasher,
+    RevocationHint,
+    Store,
+)
+from services.auth.usecases.sessions import SessionOpener, end_sessions
+from services.auth.usecases.throttling import LoginThrottle
+
+
+@dataclass(frozen=True, slots=True)
+class SessionOwner:
+    """Somebody who is logged in, the session that says so, and where they call from."""
+
+    user_id: uuid.UUID
+    session_id: uuid.UUID
+    address: str
+
+
+class AcceptInvitation:
+    """Sets an invited person's first password and opens a session."""
+
+    def __init__(
+        self,
+        store: Store,
+        throttle: LoginThrottle,
+        hasher: PasswordHasher,
+        opener: SessionOpener,
+        recorder: AuthenticationRecorder,
+    ) -> None:
+        self._store = store
+        self._throttle = throttle
+        self._hasher = hasher
+        self._opener = opener
+        self._recorder = recorder
+
+    async def __call__(self, code: str, password: str, address: str) -> SessionGrant:
+        """Accept an invitation.
+
+        Raises:
+            InvitationInvalid: unknown, used or expired.
+            PasswordTooWeak: the invitation stays open, for another try.
+            LoginThrottled: too much to do now.
+        """
+        try:
+            grant = await self._accept(invitation_digest(code), password, address)
+        except (InvitationInvalid, LoginThrottled) as err:
+            self._recorder.failed(err.reason.lower())
+            raise
+        self._recorder.succeeded(grant.role)
+        return grant
+
+    async def _accept(self, digest: bytes, password: str, address: str) -> SessionGrant:
+        plain = normalise_password(password)
+        invited = await self._invited(digest)
+        check_password(plain, invited.email, "password")
+        password_hash = await self._hasher.hash(plain)
+        async with self._store.transaction() as tx:
+            credential = await tx.credentials.lock(invited.user_id)
+            used = await tx.invitations.use(digest, self._opener.clock())
+            if credential is None or not used:
+                raise InvitationInvalid
+            credential = credential.with_password(password_hash)
+            await tx.credentials.save(credential, self._opener.clock())
+            return await self._opener.open(tx, credential, self._throttle.address_digest(address))
+
+    async def _invited(self, digest: bytes) -> Credential:
+        """Look before hashing: a made-up code costs next to nothing."""
+        async with self._store.transaction() as tx:
+            invitation = await tx.invitations.find(digest)
+            if invitation is None or not invitation.is_open(self._opener.clock()):
+                raise InvitationInvalid
+            credential = await tx.credentials.find(invitation.user_id)
+        if credential is None or credential.status is not CredentialStatus.INVITED:
+            raise InvitationInvalid
+        return credential
+
+
+class ChangePassword:
+    """Replaces a person's password."""
+
+    def __init__(
+        self,
+        store: Store,
+        throttle: LoginThrottle,
+        hasher: PasswordHasher,
+        opener: SessionOpener,
+        hint: RevocationHint,
+        recorder: AuthenticationRecorder,
+    ) -> None:
+        self._store = store
+        self._throttle = throttle
+        self._hasher = hasher
+        self._opener = opener
+        self._hint = hint
+        self._recorder = recorder
+
+    async def __call__(self, owner: SessionOwner, current_password: str, new_password: str) -> None:
+        """Change the password from within a session, and end the person's other sessions.
+
+        Raises:
+            CredentialsInvalid: the current password is wrong.
+            LoginThrottled: it was wrong too often, or there is too much to do now.
+            PasswordTooWeak: nothing has changed.
+        """
+        try:
+            others = await self._change(owner, current_password, new_password)
+        except (CredentialsInvalid, LoginThrottled) as err:
+            self._recorder.failed(err.reason.lower())
+            raise
+        if others:
+            await self._hint.announce()
+
+    async def _change(
+        self, owner: SessionOwner, current_password: str, new_password: str
+    ) -> Sequence[Session]:
+        """Change the password; return the sessions that ended."""
+        credential, charges = await self._authenticate(owner, current_password)
+        plain = normalise_password(new_password)
+        check_password(plain, credential.email, "new_password")
+        password_hash = await self._hasher.hash(plain)
+        async with self._store.transaction() as tx:
+            current = await tx.credentials.lock(owner.user_id)
+            if current is None or not current.still_is(credential):
+                raise CredentialsInvalid
+            await tx.credentials.save(current.with_password(password_hash), self._opener.clock())
+            others = [
+                session
+                for session in await tx.sessions.lock_open(owner.user_id)
+                if session.session_id != owner.session_id
+            ]
+            await self._throttle.refund(tx, charges)
+            await end_sessions(tx, others, self._opener)
+        return others
+
+    async def _authenticate(
+        self, owner: SessionOwner, password: str
+    ) -> tuple[Credential, Sequence[Charge]]:
+        """Check the password as a login would: whoever took a session over may try to guess it."""
+        async with self._store.transaction() as tx:
+            credential = await tx.credentials.find(owner.user_id)
+            if credential is None or not credential.may_log_in:
+                raise CredentialsInvalid
+            charges = await self._throttle.charge(
+                tx, credential.email, owner.user_id, owner.address
+            )
+        if not await self._hasher.verify(credential.password_hash, normalise_password(password)):
+            raise CredentialsInvalid
+        return credential, charges

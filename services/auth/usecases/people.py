@@ -1,0 +1,125 @@
+"""Following users: who is invited, who has which role, who has no access any more."""
+
+import uuid
+from collections.abc import Callable
+
+from services.auth.domain.credentials import (
+    BOOTSTRAP_USER_ID,
+    Credential,
+    CredentialStatus,
+    Invitation,
+    PersonChange,
+    check_password,
+    invitation_digest,
+    new_invitation_code,
+    normalise_email,
+    normalise_password,
+)
+from services.auth.domain.mails import invitation_mail
+from services.auth.domain.tokens import Lifetimes, Revocation
+from services.auth.ports import Clock, PasswordHasher, RevocationHint, Store, Transaction
+from services.chassis.identity import Role
+
+CONSUMER = "auth-users-changed"
+
+
+class ApplyPersonChange:
+    """Brings a credential up to what users says of its owner."""
+
+    def __init__(
+        self,
+        store: Store,
+        lifetimes: Lifetimes,
+        clock: Clock,
+        new_id: Callable[[], uuid.UUID],
+        hint: RevocationHint,
+    ) -> None:
+        self._store = store
+        self._lifetimes = lifetimes
+        self._clock = clock
+        self._new_id = new_id
+        self._hint = hint
+
+    async def __call__(self, change: PersonChange) -> None:
+        """Apply a change; one that was applied before, or is older, changes nothing."""
+        async with self._store.transaction() as tx:
+            if not await tx.first_delivery(CONSUMER, change.event_id):
+                return
+            revoked = await self._apply(tx, change)
+        if revoked:
+            await self._hint.announce()
+
+    async def _apply(self, tx: Transaction, change: PersonChange) -> bool:
+        before = await tx.credentials.lock(change.user_id)
+        if before is not None and before.user_version >= change.version:
+            return False
+        after = change.applied_to(before)
+        await tx.credentials.save(after, self._clock())
+        if after.status is CredentialStatus.DEACTIVATED:
+            await tx.invitations.withdraw(after.user_id)
+            await tx.mails.withdraw(after.user_id)
+        elif after.status is CredentialStatus.INVITED and _needs_invitation(before):
+            await self._invite(tx, change)
+        return before is not None and await self._end_tokens(tx, before, after)
+
+    async def _invite(self, tx: Transaction, change: PersonChange) -> None:
+        now = self._clock()
+        code = new_invitation_code()
+        expires_at = now + self._lifetimes.invitation
+        await tx.invitations.add(Invitation(invitation_digest(code), change.user_id, expires_at))
+        await tx.mails.add(
+            invitation_mail(self._new_id(), change, code, expires_at), change.user_id, now
+        )
+
+    async def _end_tokens(self, tx: Transaction, before: Credential, after: Credential) -> bool:
+        """End tokens that say what no longer holds; with the access, sessions end as well."""
+        if after.status is not CredentialStatus.DEACTIVATED and (
+            (after.role, after.company_id) == (before.role, before.company_id)
+        ):
+            return False
+        # A refresh holds its session locked. Waiting for it here means that what it signs, it
+        # signed before the revocation.
+        sessions = await tx.sessions.lock_open(after.user_id)
+        now = self._clock()
+        if after.status is CredentialStatus.DEACTIVATED:
+            for session in sessions:
+                await tx.sessions.save(session.ended(now))
+        await tx.revocations.append([Revocation.of_subject(after.user_id, self._lifetimes, now)])
+        return True
+
+
+class BootstrapMaster:
+    """Gives the first master a password, once."""
+
+    def __init__(self, store: Store, hasher: PasswordHasher, clock: Clock) -> None:
+        self._store = store
+        self._hasher = hasher
+        self._clock = clock
+
+    async def __call__(self, email: str, password: str) -> bool:
+        """Make the credential unless there is one; tell whether it was made.
+
+        Raises:
+            PasswordTooWeak: the first password is held to the same rules as any other.
+        """
+        address = normalise_email(email)
+        plain = normalise_password(password)
+        check_password(plain, address, "bootstrap_password")
+        async with self._store.transaction() as tx:
+            if await tx.credentials.find(BOOTSTRAP_USER_ID) is not None:
+                return False
+        credential = Credential(
+            user_id=BOOTSTRAP_USER_ID,
+            email=address,
+            role=Role.MASTER,
+            company_id=None,
+            status=CredentialStatus.ACTIVE,
+            password_hash=await self._hasher.hash(plain),
+            user_version=0,
+        )
+        async with self._store.transaction() as tx:
+            return await tx.credentials.add_if_absent(credential, self._clock())
+
+
+def _needs_invitation(before: Credential | None) -> bool:
+    return before is None or before.status is not CredentialStatus.INVITED

@@ -1,0 +1,74 @@
+"""Failed logins are limited per account and address, per account, and per address."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from services.auth.domain import throttling
+from services.auth.domain.errors import LoginThrottled
+from services.auth.domain.throttling import Charge, Limit
+from services.auth.ports import Clock, Digest, Transaction
+
+_NOBODY = uuid.UUID(int=0)
+
+
+@dataclass(frozen=True, slots=True)
+class LoginLimits:
+    """How many logins may fail."""
+
+    account_from_address: Limit
+    account: Limit
+    """From everywhere: it stops guessing that is spread over many addresses."""
+    address: Limit
+    """For all accounts: it stops trying one password on everybody."""
+
+
+class LoginThrottle:
+    """Charges an attempt before it is checked, so that parallel guesses can't outrun the count."""
+
+    def __init__(self, limits: LoginLimits, digest: Digest, clock: Clock) -> None:
+        self._limits = limits
+        self._digest = digest
+        self._clock = clock
+
+    def address_digest(self, address: str) -> bytes:
+        """Return what is kept of an address."""
+        return self._digest(f"address:{address}")
+
+    async def charge(
+        self, tx: Transaction, email: str, user_id: uuid.UUID | None, address: str
+    ) -> Sequence[Charge]:
+        """Charge an attempt to prove that one is the owner of an account.
+
+        Raises:
+            LoginThrottled: not now.
+        """
+        charges = await self._charges(tx, email, user_id, address)
+        now = self._clock()
+        buckets = await tx.attempts.lock([charge.key for charge in charges], now)
+        wait_s = throttling.wait_s(charges, buckets, now)
+        if wait_s > 0:
+            raise LoginThrottled(wait_s)
+        await tx.attempts.save(throttling.charged(charges, buckets, now))
+        return charges
+
+    async def refund(self, tx: Transaction, charges: Sequence[Charge]) -> None:
+        """Give back what an attempt cost that turned out well."""
+        buckets = await tx.attempts.lock([charge.key for charge in charges], self._clock())
+        await tx.attempts.save(throttling.refunded(charges, buckets))
+
+    async def _charges(
+        self, tx: Transaction, email: str, user_id: uuid.UUID | None, address: str
+    ) -> Sequence[Charge]:
+        limits = self._limits
+        charges = [
+            Charge(self._digest(f"pair:{email}:{address}"), limits.account_from_address),
+            Charge(self.address_digest(address), limits.address),
+        ]
+        # Somebody who guesses from many addresses can keep the account's bucket full for ever. Its
+        # owner gets in all the same from where they logged in before: there it doesn't count.
+        # Nobody's sessions are looked up too, so that an unknown address takes as long as a known.
+        home = await tx.sessions.was_opened_from(user_id or _NOBODY, self.address_digest(address))
+        if not home:
+            charges.append(Charge(self._digest(f"account:{email}"), limits.account))
+        return charges

@@ -1,0 +1,70 @@
+"""The loops that auth runs by itself."""
+
+import asyncio
+from dataclasses import dataclass
+
+from services.auth.adapters.key_ring import KeyRing
+from services.auth.adapters.recording import PrometheusRecorder
+from services.auth.usecases.upkeep import CountSessions, Prune, RotateKeys, SendMail
+from services.chassis.logs import get_logger
+from services.chassis.workers import Worker, pause
+
+log = get_logger(__name__)
+
+
+class MailCarrier:
+    """Sends mail as soon as it is queued here, and soon after another replica left it."""
+
+    def __init__(self, send_mail: SendMail, poll_interval_s: float) -> None:
+        self._send_mail = send_mail
+        self._poll_interval_s = poll_interval_s
+        self._woken = asyncio.Event()
+        self.worker = Worker("mail", self._run)
+
+    def wake(self) -> None:
+        """Look for mail now."""
+        self._woken.set()
+
+    async def _run(self, stopping: asyncio.Event) -> None:
+        while not stopping.is_set():
+            self._woken.clear()
+            try:
+                while await self._send_mail.send_next():
+                    if stopping.is_set():
+                        return
+            except OSError as err:
+                log.warning("mail_failed", error=str(err))
+            await self._until_woken(stopping)
+
+    async def _until_woken(self, stopping: asyncio.Event) -> None:
+        waits = [asyncio.create_task(event.wait()) for event in (self._woken, stopping)]
+        try:
+            await asyncio.wait(
+                waits, timeout=self._poll_interval_s, return_when=asyncio.FIRST_COMPLETED
+            )
+        finally:
+            for wait in waits:
+                wait.cancel()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upkeep:
+    """Keeps keys current, prunes, and counts sessions."""
+
+    rotate_keys: RotateKeys
+    key_ring: KeyRing
+    prune: Prune
+    count_sessions: CountSessions
+    recorder: PrometheusRecorder
+    interval_s: float
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Do so until stopped: the body of a worker."""
+        while not stopping.is_set():
+            # Reading the keys comes first: nothing else that fails may keep a new key from
+            # being known here by the time it signs.
+            await self.key_ring.load()
+            await self.rotate_keys.rotate_if_due()
+            self.recorder.counted(await self.count_sessions())
+            await self.prune()
+            await pause(stopping, self.interval_s)
