@@ -44,6 +44,10 @@ def up(settings: StackSettings) -> int:
             print(f"The end of {log}:", file=sys.stderr)
             print("\n".join(f"  {line}" for line in lines), file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        progress.end()
+        print("DashTrack goes on starting; `make status` shows how, `make down` ends it.")
+        return 130
     progress.end()
     print(f"DashTrack is up ({time.monotonic() - began_s:.1f} s).")
     print(describe(read_addresses(settings)))

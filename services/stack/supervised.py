@@ -85,8 +85,9 @@ class SupervisedPart:
         self._set(State.STARTING)
         try:
             process = await self._spawn(await self.part.prepare())
-        except (OSError, RuntimeError) as err:
-            return str(err)
+        except Exception as err:
+            log.debug("%s can't be started", self.part.name, exc_info=True)
+            return f"{type(err).__name__}: {err}"
         death = asyncio.ensure_future(process.wait())
         try:
             await self._watch(death, began_s)
@@ -109,8 +110,11 @@ class SupervisedPart:
         self._process = process
         identity = ProcessIdentity.of(process.pid)
         if identity:
-            stop_signal = self.part.stop_signal
-            write_pid_file(self._layout.pid_file(self.part.name), identity, stop_signal)
+            # Without the file, on a full disk, the kernel still ends the part with us.
+            with contextlib.suppress(OSError):
+                write_pid_file(
+                    self._layout.pid_file(self.part.name), identity, self.part.stop_signal
+                )
         self._set(State.STARTING, pid=process.pid)
         return process
 

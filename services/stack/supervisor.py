@@ -21,7 +21,7 @@ from services.stack.parts import ListeningPort, Part
 from services.stack.processes import ProcessIdentity, end_leftovers
 from services.stack.settings import StackSettings
 from services.stack.status import Phase, StackStatus
-from services.stack.supervised import SupervisedPart
+from services.stack.supervised import StartFailed, SupervisedPart
 
 ALREADY_RUNNING = 3
 """Exit code of a supervisor that finds another at work in its state folder."""
@@ -109,12 +109,17 @@ class Supervisor:
             for task in tasks:
                 if task.done():
                     task.result()
+        except (PortTaken, StartFailed) as err:
+            log.error("%s", err)  # noqa: TRY400 - where in our code it shows tells nobody anything
+            self._fail(str(err), err.part)
         except Exception as err:
             log.exception("the stack can't go on")
-            self._status.culprit = getattr(err, "part", "")
-            self._status.failure = str(err) or type(err).__name__
+            self._fail(str(err) or type(err).__name__)
         await self._shut_down(tasks)
         return not self._status.failure
+
+    def _fail(self, reason: str, culprit: str = "") -> None:
+        self._status.failure, self._status.culprit = reason, culprit
 
     async def _run_part(self, supervised: SupervisedPart) -> None:
         for name in supervised.part.after:
@@ -131,14 +136,19 @@ class Supervisor:
         names = [*self._parts, "supervisor"]
         while True:
             for name in names:
-                logs.rotate(
-                    self._layout.log(name),
-                    self._settings.log_size_bytes_max,
-                    self._settings.log_files_kept,
-                )
+                self._rotate_log(name)
             # The time in the file is our sign of life.
             self._write_status()
             await asyncio.sleep(self._settings.probe_interval_s)
+
+    def _rotate_log(self, name: str) -> None:
+        # A full disk must not end the parts along with our housekeeping.
+        with contextlib.suppress(OSError):
+            logs.rotate(
+                self._layout.log(name),
+                self._settings.log_size_bytes_max,
+                self._settings.log_files_kept,
+            )
 
     async def _wait_for_stop(self) -> None:
         await self._stop.wait()
@@ -169,6 +179,5 @@ class Supervisor:
         self._write_status()
 
     def _write_status(self) -> None:
-        # A full disk must not end the parts along with our bookkeeping.
         with contextlib.suppress(OSError):
             self._status.write(self._layout.status)

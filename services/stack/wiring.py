@@ -45,7 +45,7 @@ def _own_wiring(
             "BOOTSTRAP_PASSWORD": credentials.administrator_password,
             "ENCRYPTION_KEY": credentials.encryption_key,
             "SERVICE_SECRETS": json.dumps(dict(credentials.services)),
-            "MAILBOX_FOLDER": str(layout.mailbox),
+            "MAILBOX_DIR": str(layout.mailbox),
         }
     if name == "users":
         return {
