@@ -9,10 +9,12 @@ from typing import Any
 import asyncpg
 import sqlalchemy as sa
 from prometheus_client import CollectorRegistry
-from sqlalchemy import event
+from sqlalchemy import event, orm
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncSession as SqlAlchemySession
 from sqlalchemy.pool import ConnectionPoolEntry
+from sqlmodel import Session
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from services.chassis.database_errors import Constraints, translate_database_error
@@ -25,6 +27,17 @@ _POOL_TIMEOUT_S = 3.0
 _RECYCLE_S = 1800
 _PING_TIMEOUT_S = 2.0
 _CLOSE_TIMEOUT_S = 5.0
+
+
+class _BlockingSession(Session):
+    # SQLModel's own warns at each call that `exec` is better, which is so for models alone; the
+    # outbox and whatever else is a plain table has none.
+    execute = orm.Session.execute
+
+
+class _Session(AsyncSession):
+    sync_session_class = _BlockingSession
+    execute = SqlAlchemySession.execute
 
 
 class Database:
@@ -72,7 +85,7 @@ class Database:
             EditConflict: the transaction lost against a concurrent one.
             Unavailable: the connection was lost, or there is none to be had.
         """
-        session = AsyncSession(self.engine, expire_on_commit=False)
+        session = _Session(self.engine, expire_on_commit=False)
         try:
             async with session:
                 if isolation is not None:
