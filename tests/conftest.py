@@ -11,6 +11,7 @@ pytest_plugins = [
     "tests.fixtures",  # first: has the asserts of all below rewritten, whichever imports which
     "tests.fixtures.nats",
     "tests.fixtures.otlp",
+    "tests.fixtures.people_and_companies",
     "tests.fixtures.postgres",
     "tests.fixtures.stack",
     "tests.fixtures.token_authority",

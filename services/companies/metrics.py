@@ -1,12 +1,11 @@
 """What the service counts about its own data."""
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable
 
 from prometheus_client import CollectorRegistry, Gauge
 
-from services.chassis.workers import Worker
+from services.chassis.workers import Worker, pause
 
 _REFRESH_S = 15.0
 
@@ -23,5 +22,4 @@ class CompanyGauge:
         """Count now and then until stopped."""
         while not stopping.is_set():
             self._gauge.set(await self._count())
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stopping.wait(), _REFRESH_S)
+            await pause(stopping, _REFRESH_S)

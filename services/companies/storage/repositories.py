@@ -91,7 +91,7 @@ class PostgresCompanyRepository:
             .values(asdict(company))
             .returning(col(CompanyRow.company_id))
         )
-        if (await self._session.execute(statement)).one_or_none() is None:
+        if (await self._session.exec(statement)).one_or_none() is None:
             raise EditConflict("Somebody changed this company meanwhile.")
 
     async def count(self, scope: TenantScope) -> int:
@@ -196,7 +196,7 @@ async def _lock_request(session: AsyncSession, request: CreationRequest) -> None
     # The lock makes tries that run at the same time see one another's outcome.
     key = f"{request.caller_id}/{request.request_id}"
     lock = sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(key, 0))
-    await session.execute(sa.select(lock))
+    await session.exec(select(lock))
 
 
 def _within(row: type[CompanyRow] | type[VehicleRow], scope: TenantScope) -> sa.ColumnElement[bool]:

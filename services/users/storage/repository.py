@@ -49,7 +49,7 @@ class PostgresUserRepository:
         # The lock makes tries that run at the same time see one another's outcome.
         key = f"{request.caller_id}/{request.request_id}"
         lock = sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(key, 0))
-        await self._session.execute(sa.select(lock))
+        await self._session.exec(select(lock))
         found = await self._session.exec(
             select(UserRow).where(
                 _within(scope),
@@ -89,7 +89,7 @@ class PostgresUserRepository:
             .values(asdict(user))
             .returning(col(UserRow.user_id))
         )
-        if (await self._session.execute(statement)).one_or_none() is None:
+        if (await self._session.exec(statement)).one_or_none() is None:
             raise EditConflict("Somebody changed this person meanwhile.")
 
     async def _read(self, query: SelectOfScalar[UserRow], user_id: uuid.UUID) -> User:
