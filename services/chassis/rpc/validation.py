@@ -6,6 +6,8 @@ from typing import Any
 import protovalidate
 from google.protobuf.message import Message
 from grpc_interceptor.server import AsyncServerInterceptor
+from protovalidate import FieldPathElementPb as FieldPathElement
+from protovalidate import FieldPathPb as FieldPath
 
 from services.chassis.errors import FieldViolation, InvalidArgument
 from services.chassis.rpc.calls import Context
@@ -56,5 +58,12 @@ def _violations(violations: Iterable[protovalidate.Violation]) -> Iterable[Field
         )
 
 
-def _path(path: Any) -> str:
-    return ".".join(element.field_name for element in path.elements)
+def _path(path: FieldPath) -> str:
+    return ".".join(f"{element.field_name}{_subscript(element)}" for element in path.elements)
+
+
+def _subscript(element: FieldPathElement) -> str:
+    if element.subscript is None:
+        return ""
+    value = element.subscript.value
+    return f'["{value}"]' if isinstance(value, str) else f"[{value}]"
