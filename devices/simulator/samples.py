@@ -1,5 +1,6 @@
 """Samples: what a board measured, as columns over one time axis."""
 
+import builtins
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
@@ -30,10 +31,9 @@ class Positions:
         present = np.isfinite(latitude_deg) & np.isfinite(longitude_deg)
         return cls(_to_e7(latitude_deg, present), _to_e7(longitude_deg, present), present)
 
-    def slice(self, start: int, stop: int) -> Self:
-        """Return the positions of a run of points."""
-        run = slice(start, stop)
-        return type(self)(self.latitude_e7[run], self.longitude_e7[run], self.present[run])
+    def at(self, points: slice | Integers) -> Self:
+        """Return the positions of some points."""
+        return type(self)(self.latitude_e7[points], self.longitude_e7[points], self.present[points])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,10 +77,14 @@ class Samples:
 
     def slice(self, start: int, stop: int) -> Self:
         """Return a run of points."""
+        return self.at(builtins.slice(start, stop))
+
+    def at(self, points: builtins.slice | Integers) -> Self:
+        """Return some of the points, by their indices in ascending order."""
         return type(self)(
-            self.times_ms[start:stop],
-            {key: values[start:stop] for key, values in self.sensors.items()},
-            None if self.positions is None else self.positions.slice(start, stop),
+            self.times_ms[points],
+            {key: values[points] for key, values in self.sensors.items()},
+            None if self.positions is None else self.positions.at(points),
         )
 
     def shifted(self, by_ms: int) -> Self:
