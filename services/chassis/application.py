@@ -1,5 +1,6 @@
 """What a service is made of, and what the chassis gives it to build itself from."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic
@@ -55,6 +56,8 @@ class Runtime(Generic[S]):
     channels: Channels
     metrics: CollectorRegistry
     tracer: Tracer
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set first of all when the service stops: streams without an end of their own end then."""
 
 
 Build = Callable[[Runtime[S]], Awaitable[App]]

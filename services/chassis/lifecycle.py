@@ -107,7 +107,7 @@ class Lifecycle(Generic[S]):
         )
         server = grpc.aio.server(options=_SERVER_OPTIONS)
         self._undo = [
-            ("announce", self._health.stop),
+            ("announce", self._announce_stop),
             ("load balancer", lambda: asyncio.sleep(settings.shutdown_delay_s)),
             ("calls", lambda: server.stop(settings.shutdown_grace_s)),
             ("checks", self._cancel_opening),
@@ -200,6 +200,10 @@ class Lifecycle(Generic[S]):
         if self._opening is not None:
             self._opening.cancel()
             await asyncio.wait([self._opening])
+
+    async def _announce_stop(self) -> None:
+        self._runtime.stopping.set()
+        await self._health.stop()
 
     async def _drain(self) -> None:
         for drain in self._app.drain if self._app is not None else ():

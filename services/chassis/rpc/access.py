@@ -53,6 +53,8 @@ class AccessGate:
         call = current_call()
         token = _bearer(call.authorization if call is not None else None)
         verified = self._verifier.recall(token) or await self._verifier.verify(token)
+        if call is not None:
+            call.verifier = self._verifier
         caller = verified.caller
         if caller.kind is not spec.caller:
             raise TokenAudience(
@@ -63,6 +65,19 @@ class AccessGate:
                 f"The role {caller.role} may not call this method.", method=spec.path
             )
         set_caller(caller)
+
+
+async def recheck_access() -> None:
+    """Make sure that the token of the call that is being served still holds: for long streams.
+
+    Raises:
+        DomainError: it has expired or was revoked since the call began.
+    """
+    call = current_call()
+    if call is not None and call.verifier is not None:
+        token = _bearer(call.authorization)
+        if call.verifier.recall(token) is None:
+            await call.verifier.verify(token)
 
 
 def _bearer(authorization: str | None) -> str:

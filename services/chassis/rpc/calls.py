@@ -8,6 +8,7 @@ import grpc
 from opentelemetry.trace import Span, format_trace_id
 
 from services.chassis.rpc.methods import MethodSpec
+from services.chassis.tokens import TokenVerifier
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 UnaryHandler: TypeAlias = Callable[[Any, Context], Awaitable[Any]]
@@ -19,7 +20,7 @@ StreamHandler: TypeAlias = Callable[[Any, Context], AsyncGenerator[Any, None]]
 class Call:
     """One RPC in flight."""
 
-    __slots__ = ("authorization", "code", "span", "spec")
+    __slots__ = ("authorization", "code", "span", "spec", "verifier")
 
     def __init__(self, spec: MethodSpec, span: Span, authorization: str | None) -> None:
         """Start with a status that only stays if nobody sets another."""
@@ -27,6 +28,8 @@ class Call:
         self.span = span
         self.authorization = authorization
         self.code = grpc.StatusCode.UNKNOWN
+        self.verifier: TokenVerifier | None = None
+        """Who let the call in; None for public methods."""
 
     @property
     def trace_id(self) -> str:
