@@ -13,8 +13,8 @@ from dashtrack.users.v1 import user_service_pb2
 from google.api import annotations_pb2
 from google.protobuf.descriptor import MethodDescriptor
 
+from gateway import replies
 from protos import generate
-from services import chassis
 from services.chassis.errors import DomainError
 
 SERVICES = ("auth", "users", "companies", "telemetry")
@@ -32,16 +32,17 @@ def all_methods() -> list[MethodDescriptor]:
 
 
 def declared_reasons() -> set[str]:
-    """Return the reasons that the chassis' and the services' errors declare."""
-    for module in pkgutil.walk_packages(chassis.__path__, "services.chassis."):
-        importlib.import_module(module.name)
-    for service in SERVICES:
-        importlib.import_module(f"services.{service}.domain")
-    return {
+    """Return the reasons that the services' errors and the gateway's own replies declare."""
+    for root in ("services.chassis", *(f"services.{name}.domain" for name in SERVICES)):
+        path = getattr(importlib.import_module(root), "__path__", ())
+        for module in pkgutil.walk_packages(path, f"{root}."):
+            importlib.import_module(module.name)
+    errors = {
         error.reason
         for error in subclasses(DomainError)
         if error.__module__.startswith("services.")
     }
+    return errors | {reply.reason for reply in replies.REPLIES}
 
 
 def subclasses(parent: type[DomainError]) -> Iterator[type[DomainError]]:
@@ -78,7 +79,7 @@ def test_internal_methods_are_the_services_own(method: MethodDescriptor) -> None
 
 
 def test_error_reasons_in_code_and_contract_are_the_same() -> None:
-    """Each reason that a service can answer is documented, and none is documented in vain."""
+    """Each reason that a caller can meet is documented, and none is documented in vain."""
     documented = {
         name.removeprefix("ERROR_REASON_")
         for name, number in error_reason_pb2.ErrorReason.items()
