@@ -1,0 +1,52 @@
+"""What is announced commits with the change that it tells of, or not at all."""
+
+from datetime import UTC, datetime
+
+import pytest
+from dashtrack.users.v1.user_events_pb2 import UserChanged
+from sqlmodel import select
+
+from services.chassis.database import Database
+from services.chassis.identity import Role
+from services.chassis.ids import new_id
+from services.users.domain import NewUser, User
+from services.users.ports import Transactions
+from services.users.storage.tables import OUTBOX
+from tests.fixtures.users_fakes import FakeTransactions
+
+Announced = tuple[str, int]
+
+
+async def announced(transactions: Transactions, request: pytest.FixtureRequest) -> set[Announced]:
+    """Read who was announced, and at which version, from wherever the adapter keeps it."""
+    if isinstance(transactions, FakeTransactions):
+        return {(str(user.user_id), user.version) for user in transactions.announced}
+    database: Database = request.getfixturevalue("database")
+    async with database.transaction() as session:
+        rows = (await session.exec(select(OUTBOX.c.subject, OUTBOX.c.payload))).all()
+    assert {subject for subject, _ in rows} <= {"events.users.changed"}
+    events = [UserChanged.FromString(payload) for _, payload in rows]
+    return {(event.user_id, event.version) for event in events}
+
+
+@pytest.mark.parametrize("commits", [True, False])
+async def test_events_share_the_fate_of_the_change(
+    transactions: Transactions, request: pytest.FixtureRequest, *, commits: bool
+) -> None:
+    """An event is kept exactly if its transaction commits."""
+    new = NewUser(f"{new_id()}@example.com", "Ana", Role.MASTER, None)
+    user = User.create(new, user_id=new_id(), now=datetime.now(UTC))
+
+    async def change() -> None:
+        async with transactions.begin() as work:
+            await work.events.announce(user)
+            if not commits:
+                raise RuntimeError("half way")
+
+    if commits:
+        await change()
+    else:
+        with pytest.raises(RuntimeError, match="half way"):
+            await change()
+
+    assert ((str(user.user_id), 1) in await announced(transactions, request)) is commits

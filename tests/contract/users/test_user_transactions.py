@@ -1,0 +1,190 @@
+"""What every store of people promises, in memory and in PostgreSQL alike."""
+
+import asyncio
+import uuid
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from services.chassis.errors import EditConflict
+from services.chassis.identity import Role, TenantScope
+from services.chassis.ids import new_id
+from services.users.domain import (
+    CreationRequest,
+    EmailTaken,
+    NewUser,
+    User,
+    UserEdit,
+    UserNotFound,
+)
+from services.users.ports import MadeUser, Transactions
+
+EVERYTHING = TenantScope.everything()
+NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
+LATER = datetime(2026, 1, 3, tzinfo=UTC)
+
+
+def person(company_id: uuid.UUID | None = None, role: Role = Role.DRIVER) -> User:
+    """Make a person of a company, or a master of none."""
+    new = NewUser(
+        email=f"{uuid.uuid4().hex}@example.com",
+        display_name="Ana Ñ 車",
+        role=role,
+        company_id=None if role is Role.MASTER else company_id or new_id(),
+    )
+    return User.create(new, user_id=new_id(), now=NOW)
+
+
+def scope_of(user: User) -> TenantScope:
+    """Make the scope of a person's company."""
+    assert user.company_id is not None
+    return TenantScope.company(user.company_id)
+
+
+async def stored(transactions: Transactions, user: User) -> User:
+    """Store a person."""
+    async with transactions.begin() as work:
+        await work.users.add(EVERYTHING, user)
+    return user
+
+
+async def test_people_are_read_as_they_were_stored(transactions: Transactions) -> None:
+    """Nothing is lost or rounded, whoever reads."""
+    user = await stored(transactions, person())
+
+    async with transactions.begin() as work:
+        assert await work.users.get(scope_of(user), user.user_id) == user
+        assert await work.users.get_for_change(EVERYTHING, user.user_id) == user
+
+
+async def test_scopes_hide_others(transactions: Transactions) -> None:
+    """A person of another company, or of none, does not exist for a company."""
+    foreign, master = person(), person(role=Role.MASTER)
+    await stored(transactions, foreign)
+    await stored(transactions, master)
+    scope = TenantScope.company(new_id())
+
+    for user in (foreign, master):
+        async with transactions.begin() as work:
+            with pytest.raises(UserNotFound):
+                await work.users.get(scope, user.user_id)
+            with pytest.raises(UserNotFound):
+                await work.users.get_for_change(scope, user.user_id)
+            assert not await work.users.list_after(scope, None, 10)
+            with pytest.raises(EditConflict):
+                await work.users.save(scope, user.deactivated(LATER))
+    async with transactions.begin() as work:
+        assert await work.users.get(EVERYTHING, foreign.user_id) == foreign
+        assert await work.users.get(EVERYTHING, master.user_id) == master
+
+
+async def test_nobody_is_added_outside_the_scope(transactions: Transactions) -> None:
+    """A scope bounds writing as it bounds reading."""
+    user = person()
+
+    with pytest.raises(UserNotFound):
+        async with transactions.begin() as work:
+            await work.users.add(TenantScope.company(new_id()), user)
+
+
+async def test_emails_are_unique(transactions: Transactions) -> None:
+    """Two people never share an address, not even in different companies."""
+    first = await stored(transactions, person())
+
+    with pytest.raises(EmailTaken):
+        await stored(transactions, replace(person(), email=first.email))
+
+
+async def test_lists_go_on_after_an_id(transactions: Transactions) -> None:
+    """Lists are in the order of ids, which are in the order of creation, and bounded."""
+    company_id = new_id()
+    people = [await stored(transactions, person(company_id)) for _ in range(4)]
+    scope = TenantScope.company(company_id)
+
+    async with transactions.begin() as work:
+        assert await work.users.list_after(scope, None, 3) == people[:3]
+        assert await work.users.list_after(scope, people[1].user_id, 10) == people[2:]
+        assert await work.users.list_after(scope, people[3].user_id, 10) == []
+
+
+async def test_versions_follow_one_another(transactions: Transactions) -> None:
+    """The next version is stored, and a version that was made on an old one is not."""
+    user = await stored(transactions, person())
+    second = user.edited(UserEdit(display_name="Rui", role=Role.MANAGER), LATER)
+
+    async with transactions.begin() as work:
+        await work.users.save(scope_of(user), second)
+    with pytest.raises(EditConflict):
+        async with transactions.begin() as work:
+            await work.users.save(scope_of(user), user.deactivated(LATER))
+
+    async with transactions.begin() as work:
+        assert await work.users.get(EVERYTHING, user.user_id) == second
+
+
+async def test_failed_transactions_leave_nothing(transactions: Transactions) -> None:
+    """What was stored before the failure is not there after it."""
+    user = person()
+
+    async def fail() -> None:
+        async with transactions.begin() as work:
+            await work.users.add(EVERYTHING, user)
+            raise RuntimeError("half way")
+
+    with pytest.raises(RuntimeError, match="half way"):
+        await fail()
+
+    async with transactions.begin() as work:
+        with pytest.raises(UserNotFound):
+            await work.users.get(EVERYTHING, user.user_id)
+
+
+async def test_requests_are_remembered(transactions: Transactions) -> None:
+    """A request finds whom it made, as they stand now, for its own caller alone."""
+    user = person()
+    request = CreationRequest.of(new_id(), new_id(), user)
+    second = user.deactivated(LATER)
+    async with transactions.begin() as work:
+        assert await work.users.made_by(EVERYTHING, request) is None
+        await work.users.add(EVERYTHING, user, request)
+    async with transactions.begin() as work:
+        await work.users.save(EVERYTHING, second)
+
+    async with transactions.begin() as work:
+        made = await work.users.made_by(scope_of(user), request)
+        assert made == MadeUser(second, request.digest)
+        other = replace(request, caller_id=new_id())
+        assert await work.users.made_by(EVERYTHING, other) is None
+        assert await work.users.made_by(TenantScope.company(new_id()), request) is None
+
+
+async def test_simultaneous_tries_make_one_person(transactions: Transactions) -> None:
+    """However many tries of a request run at once, one adds and the others find."""
+    request = CreationRequest.of(new_id(), new_id(), person())
+
+    async def attempt() -> bool:
+        async with transactions.begin() as work:
+            if await work.users.made_by(EVERYTHING, request):
+                return False
+            await asyncio.sleep(0)
+            await work.users.add(EVERYTHING, person(), request)
+            return True
+
+    assert sorted(await asyncio.gather(*(attempt() for _ in range(5)))) == [False] * 4 + [True]
+
+
+async def test_simultaneous_edits_follow_one_another(transactions: Transactions) -> None:
+    """Edits that are read for change at the same time all take effect."""
+    user = await stored(transactions, person())
+
+    async def edit(name: str) -> None:
+        async with transactions.begin() as work:
+            current = await work.users.get_for_change(EVERYTHING, user.user_id)
+            await asyncio.sleep(0)
+            await work.users.save(EVERYTHING, current.edited(UserEdit(display_name=name), LATER))
+
+    await asyncio.gather(*(edit(f"Name {number}") for number in range(5)))
+
+    async with transactions.begin() as work:
+        assert (await work.users.get(EVERYTHING, user.user_id)).version == 6
