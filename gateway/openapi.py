@@ -1,0 +1,1 @@
+def document_bytes(files): return b"{}"
