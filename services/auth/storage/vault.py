@@ -37,7 +37,7 @@ class Vault:
             SealBroken: another key, another context, or altered.
         """
         nonce, body = sealed[1 : 1 + _NONCE_SIZE_BYTES], sealed[1 + _NONCE_SIZE_BYTES :]
-        if sealed[:1] != _VERSION:
+        if sealed[:1] != _VERSION or len(nonce) < _NONCE_SIZE_BYTES:
             raise SealBroken(f"unknown format of {context}")
         try:
             return self._cipher.decrypt(nonce, body, context.encode())

@@ -1,0 +1,45 @@
+"""Where a call comes from."""
+
+import pytest
+
+from services.auth.addresses import UNKNOWN, client_address
+
+FORWARDED = "x-forwarded-for"
+
+
+@pytest.mark.parametrize(
+    ("forwarded", "proxies", "expected"),
+    [
+        (["203.0.113.7"], 1, "203.0.113.7"),
+        (["10.0.0.1, 203.0.113.7"], 1, "203.0.113.7"),
+        (["10.0.0.1", "203.0.113.7"], 1, "203.0.113.7"),
+        (["10.0.0.1, 203.0.113.7, 198.51.100.1"], 2, "203.0.113.7"),
+        (["203.0.113.7"], 0, "127.0.0.1"),
+        (["203.0.113.7"], 2, "127.0.0.1"),
+        ([], 1, "127.0.0.1"),
+        (["nonsense"], 1, UNKNOWN),
+        (["::ffff:203.0.113.7"], 1, "203.0.113.7"),
+        (["2001:db8:1:2:3:4:5:6"], 1, "2001:db8:1:2::/64"),
+    ],
+)
+def test_the_address_is_what_the_trusted_proxy_saw(
+    forwarded: list[str], proxies: int, expected: str
+) -> None:
+    """What a client writes into the header itself counts for nothing."""
+    metadata = [(FORWARDED, value) for value in forwarded]
+
+    assert client_address(metadata, "ipv4:127.0.0.1:40000", proxies) == expected
+
+
+@pytest.mark.parametrize(
+    ("peer", "expected"),
+    [
+        ("ipv4:192.0.2.1:1234", "192.0.2.1"),
+        ("ipv6:[2001:db8::1]:1234", "2001:db8::/64"),
+        ("ipv6:%5B2001:db8::1%5D:1234", "2001:db8::/64"),
+        ("unix:/run/socket", UNKNOWN),
+    ],
+)
+def test_without_a_proxy_it_is_the_peer(peer: str, expected: str) -> None:
+    """In each of the forms that gRPC writes it in."""
+    assert client_address([], peer, 1) == expected

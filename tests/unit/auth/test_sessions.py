@@ -1,0 +1,255 @@
+"""Logging in, staying logged in, logging out, on fakes."""
+
+import asyncio
+
+import pytest
+
+from services.auth.domain.credentials import CredentialStatus
+from services.auth.domain.errors import (
+    CredentialsInvalid,
+    LoginThrottled,
+    RefreshTokenInvalid,
+    RefreshTokenReused,
+)
+from services.auth.domain.sessions import SessionGrant
+from tests.fixtures.auth_world import ADDRESS, LIFETIMES, PASSWORD, AuthWorld
+
+
+async def logged_in(world: AuthWorld) -> SessionGrant:
+    """Log somebody new in."""
+    person = await world.add_person()
+    return await world.login(person.email, PASSWORD, ADDRESS)
+
+
+async def fail(world: AuthWorld, email: str, address: str = ADDRESS) -> None:
+    """Try a wrong password."""
+    with pytest.raises(CredentialsInvalid):
+        await world.login(email, "not the password", address)
+
+
+async def test_login_grants_what_the_credential_says(world: AuthWorld) -> None:
+    """A session names the person, their role and company, and the token's life."""
+    person = await world.add_person()
+
+    grant = await world.login(f" {person.email.upper()} ", PASSWORD, ADDRESS)
+
+    assert (grant.user_id, grant.role, grant.company_id) == (
+        person.user_id,
+        person.role,
+        person.company_id,
+    )
+    assert grant.expires_in_s == 900
+    claims = world.issuer.claims[-1]
+    assert claims["aud"] == "dashtrack-api"
+    assert claims["company_id"] == str(person.company_id)
+    assert world.recorder.successes == [person.role]
+
+
+async def test_unknown_people_cost_a_verification_and_get_the_same_error(world: AuthWorld) -> None:
+    """Neither the error nor the work done tells whether an account exists."""
+    person = await world.add_person()
+
+    with pytest.raises(CredentialsInvalid) as unknown:
+        await world.login("nobody@example.com", PASSWORD, ADDRESS)
+    with pytest.raises(CredentialsInvalid) as wrong:
+        await world.login(person.email, "not the password", ADDRESS)
+
+    assert unknown.value.message == wrong.value.message
+    assert world.hasher.verified == [None, person.password_hash]
+
+
+@pytest.mark.parametrize("status", [CredentialStatus.INVITED, CredentialStatus.DEACTIVATED])
+async def test_people_without_access_get_the_same_error_as_unknown_ones(
+    world: AuthWorld, status: CredentialStatus
+) -> None:
+    """The right password doesn't help, and the hash is not even looked at."""
+    person = await world.add_person(status=status)
+
+    with pytest.raises(CredentialsInvalid):
+        await world.login(person.email, PASSWORD, ADDRESS)
+
+    assert world.hasher.verified == [None]
+
+
+async def test_a_hash_of_older_parameters_is_renewed_at_login(world: AuthWorld) -> None:
+    """The next hash is made with the parameters in force, of the password that was just given."""
+    person = await world.add_person()
+    world.hasher.generation = 2
+
+    await world.login(person.email, PASSWORD, ADDRESS)
+
+    assert world.store.tables.credentials[person.user_id].password_hash == f"2:{PASSWORD}"
+
+
+async def test_the_right_password_is_refused_after_too_many_failures(world: AuthWorld) -> None:
+    """After the limit an attempt is not even checked, and the error says when to come back."""
+    person = await world.add_person()
+    for _ in range(3):
+        await fail(world, person.email)
+
+    with pytest.raises(LoginThrottled) as throttled:
+        await world.login(person.email, PASSWORD, ADDRESS)
+
+    assert throttled.value.retry_after_s == 300
+    assert len(world.hasher.verified) == 3
+
+
+async def test_a_throttled_person_gets_in_after_the_time_that_they_were_told(
+    world: AuthWorld,
+) -> None:
+    """Attempts while throttled don't prolong it."""
+    person = await world.add_person()
+    for _ in range(3):
+        await fail(world, person.email)
+    for _ in range(10):
+        with pytest.raises(LoginThrottled) as throttled:
+            await world.login(person.email, PASSWORD, ADDRESS)
+
+    world.clock.advance(seconds=throttled.value.retry_after_s or 0)
+
+    assert (await world.login(person.email, PASSWORD, ADDRESS)).access_token
+
+
+async def test_one_address_is_limited_over_all_accounts(world: AuthWorld) -> None:
+    """Trying one password on everybody ends too."""
+    for number in range(8):
+        await fail(world, f"person{number}@example.com")
+
+    with pytest.raises(LoginThrottled):
+        await world.login("another@example.com", PASSWORD, ADDRESS)
+
+
+async def test_one_account_is_limited_over_all_addresses(world: AuthWorld) -> None:
+    """Guessing one account's password from many addresses ends too."""
+    person = await world.add_person()
+    for number in range(5):
+        await fail(world, person.email, f"198.51.100.{number}")
+
+    with pytest.raises(LoginThrottled):
+        await world.login(person.email, PASSWORD, "198.51.100.99")
+
+
+async def test_nobody_is_locked_out_from_where_they_logged_in_before(world: AuthWorld) -> None:
+    """An attacker with many addresses can't keep the owner of an account from their own."""
+    person = await world.add_person()
+    await world.login(person.email, PASSWORD, ADDRESS)
+    for number in range(5):
+        await fail(world, person.email, f"198.51.100.{number}")
+
+    assert (await world.login(person.email, PASSWORD, ADDRESS)).access_token
+
+
+async def test_successful_logins_are_not_counted(world: AuthWorld) -> None:
+    """Somebody may log in as often as they like."""
+    person = await world.add_person()
+
+    for _ in range(20):
+        assert (await world.login(person.email, PASSWORD, ADDRESS)).access_token
+
+
+async def test_parallel_guesses_are_counted_before_they_are_checked(world: AuthWorld) -> None:
+    """Sending guesses at once doesn't get more of them checked."""
+    person = await world.add_person()
+
+    guesses = [world.login(person.email, "not the password", ADDRESS) for _ in range(20)]
+    outcomes = await asyncio.gather(*guesses, return_exceptions=True)
+
+    assert sum(isinstance(outcome, CredentialsInvalid) for outcome in outcomes) == 3
+    assert sum(isinstance(outcome, LoginThrottled) for outcome in outcomes) == 17
+
+
+async def test_a_refresh_token_buys_the_next_one(world: AuthWorld) -> None:
+    """A session goes on from token to token under one session id."""
+    first = await logged_in(world)
+
+    second = await world.refresh(first.refresh_token)
+    third = await world.refresh(second.refresh_token)
+
+    assert len({first.refresh_token, second.refresh_token, third.refresh_token}) == 3
+    assert len({claims["sid"] for claims in world.issuer.claims}) == 1
+
+
+async def test_a_reused_refresh_token_ends_the_session(world: AuthWorld) -> None:
+    """The thief's and the owner's tokens both stop working, access tokens included."""
+    first = await logged_in(world)
+    second = await world.refresh(first.refresh_token)
+
+    with pytest.raises(RefreshTokenReused):
+        await world.refresh(first.refresh_token)
+    with pytest.raises(RefreshTokenInvalid):
+        await world.refresh(second.refresh_token)
+
+    page = await world.list_revocations(0)
+    assert [str(entry.session_id) for entry in page.revocations] == [world.issuer.claims[0]["sid"]]
+    assert world.hint.announced == 1
+    assert world.recorder.failures == ["refresh_token_reused", "refresh_token_invalid"]
+
+
+async def test_of_parallel_refreshes_one_wins(world: AuthWorld) -> None:
+    """The others find the token spent."""
+    grant = await logged_in(world)
+
+    refreshes = [world.refresh(grant.refresh_token) for _ in range(5)]
+    outcomes = await asyncio.gather(*refreshes, return_exceptions=True)
+
+    assert sum(isinstance(outcome, SessionGrant) for outcome in outcomes) == 1
+    assert sum(isinstance(outcome, RefreshTokenReused) for outcome in outcomes) == 4
+
+
+async def test_an_unknown_refresh_token_is_invalid(world: AuthWorld) -> None:
+    """Nothing ends because of it."""
+    await logged_in(world)
+
+    with pytest.raises(RefreshTokenInvalid):
+        await world.refresh("made up")
+
+    assert not world.store.tables.revocations
+
+
+async def test_a_session_that_is_not_refreshed_is_over(world: AuthWorld) -> None:
+    """A refresh token expires by itself."""
+    grant = await logged_in(world)
+    world.clock.now += LIFETIMES.refresh_token
+
+    with pytest.raises(RefreshTokenInvalid):
+        await world.refresh(grant.refresh_token)
+
+
+async def test_a_session_ends_however_often_it_is_refreshed(world: AuthWorld) -> None:
+    """After the longest life of a session its owner logs in again."""
+    grant = await logged_in(world)
+    for _ in range(8):
+        world.clock.advance(days=11)
+        grant = await world.refresh(grant.refresh_token)
+    world.clock.advance(days=2)
+
+    with pytest.raises(RefreshTokenInvalid):
+        await world.refresh(grant.refresh_token)
+
+
+async def test_logout_revokes_the_session_once(world: AuthWorld) -> None:
+    """Refreshing ends, access tokens are revoked until they have expired anyway."""
+    grant = await logged_in(world)
+    (session_id,) = world.store.tables.sessions
+
+    await world.logout(session_id)
+    await world.logout(session_id)
+
+    with pytest.raises(RefreshTokenInvalid):
+        await world.refresh(grant.refresh_token)
+    page = await world.list_revocations(0)
+    (revocation,) = page.revocations
+    assert revocation.session_id == session_id
+    assert revocation.expires_at > world.clock() + LIFETIMES.access_token
+    assert world.hint.announced == 1
+
+
+async def test_the_store_keeps_no_token_that_works(world: AuthWorld) -> None:
+    """Whoever reads the database can't go on with anybody's session."""
+    grant = await logged_in(world)
+
+    (token,) = world.store.tables.refresh_tokens.values()
+
+    assert grant.refresh_token.encode() not in token.digest
+    with pytest.raises(RefreshTokenInvalid):
+        await world.refresh(token.digest.hex())
