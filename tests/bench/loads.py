@@ -1,7 +1,6 @@
 """Load generators: closed loops that keep a fixed number of uploads under way."""
 
 import asyncio
-import json
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from google.api import httpbody_pb2
 UPLOAD = "/dashtrack.device.v1.DeviceLinkHttpService/Upload"
 PROTOBUF = "application/x-protobuf"
 
-type_send = Callable[["Parcel"], Awaitable[None]]
+Send = Callable[["Parcel"], Awaitable[None]]
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,7 @@ class Run:
         return ordered[min(len(ordered) - 1, int(quantile * len(ordered)))] * 1000
 
 
-async def closed_loop(send: type_send, parcels: Iterable[Parcel], *, concurrency: int = 64) -> Run:
+async def closed_loop(send: Send, parcels: Iterable[Parcel], *, concurrency: int = 64) -> Run:
     """Send every parcel, `concurrency` at a time."""
     pending = iter(parcels)
     latencies: list[float] = []
@@ -117,13 +116,3 @@ class HttpUploads:
     async def close(self) -> None:
         """Close the connections."""
         await self._session.close()
-
-
-def json_rows(series: dict[str, Sequence[float]], times: Sequence[str]) -> bytes:
-    """Encode the readings of a batch the way the baseline takes them."""
-    rows = [
-        {"sensor": sensor, "time": when, "value": value}
-        for sensor, values in series.items()
-        for when, value in zip(times, values, strict=True)
-    ]
-    return json.dumps({"readings": rows}, separators=(",", ":")).encode()

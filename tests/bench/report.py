@@ -41,18 +41,16 @@ def against(name: str, value: float, unit: str, baseline: float, *, at_least: fl
     )
 
 
-def bounded(name: str, value: float, unit: str, baseline: float, *, at_most: float) -> Figure:
-    """Compare a cost with its baseline where less is better."""
-    ratio = value / baseline
-    return Figure(
-        name=name,
-        value=value,
-        unit=unit,
-        baseline=baseline,
-        ratio=ratio,
-        goal=f"<= {at_most:g}x",
-        met=ratio <= at_most,
-    )
+def sentence(figure: Figure) -> str:
+    """Say a figure in one line."""
+    text = f"{figure.name}: {_number(figure.value)} {figure.unit}"
+    if figure.baseline is not None:
+        text += f", baseline {_number(figure.baseline)}"
+    if figure.ratio is not None:
+        text += f", ratio {_number(figure.ratio)}"
+    if figure.goal:
+        text += f" (goal {figure.goal}: {'met' if figure.met else 'missed'})"
+    return text
 
 
 def write(figures: Sequence[Figure]) -> None:
