@@ -56,7 +56,7 @@ breaking: .venv-dev ## Compare the contract with the last release's
 
 .PHONY: bench
 bench: .venv-dev ## Measure, and write BENCHMARKS.md; ONLY=name runs a part
-	@$(PY) -m tests.bench $(ARGS)
+	@$(PY) -m tests.bench $(ONLY)
 
 ##@ Change the project
 .PHONY: venv
