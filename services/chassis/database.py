@@ -13,12 +13,11 @@ from sqlalchemy import event, orm
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.ext.asyncio import AsyncSession as SqlAlchemySession
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.pool import QueuePool
 from sqlmodel import Session
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from services.chassis.database_errors import Constraints, translate_database_error
-from services.chassis.errors import Unavailable
 from services.chassis.metrics import DatabaseMetrics
 from services.chassis.settings import ServiceSettings
 
@@ -69,7 +68,9 @@ class Database:
             pool_recycle=_RECYCLE_S,
             connect_args={"timeout": _CONNECT_TIMEOUT_S, "server_settings": self._server_settings},
         )
-        self._watch_pool()
+        self._raw_connections = 0
+        self._metrics.connections_active.set_function(self._connections_active)
+        self._watch_queries()
 
     @contextlib.asynccontextmanager
     async def transaction(
@@ -115,8 +116,8 @@ class Database:
             if translated is None:
                 raise
             raise translated from err
-        self._metrics.connections_active.inc()
-        connection.add_termination_listener(lambda _: self._metrics.connections_active.dec())
+        self._raw_connections += 1
+        connection.add_termination_listener(self._on_raw_closed)
         connection.add_query_logger(self._on_raw_query)
         return connection
 
@@ -142,16 +143,8 @@ class Database:
             async with asyncio.timeout(_CLOSE_TIMEOUT_S):
                 await self.engine.dispose()
 
-    def _watch_pool(self) -> None:
+    def _watch_queries(self) -> None:
         engine = self.engine.sync_engine
-
-        @event.listens_for(engine, "checkout")
-        def on_checkout(_: Any, __: ConnectionPoolEntry, ___: Any) -> None:
-            self._metrics.connections_active.inc()
-
-        @event.listens_for(engine, "checkin")
-        def on_checkin(_: Any, __: ConnectionPoolEntry) -> None:
-            self._metrics.connections_active.dec()
 
         @event.listens_for(engine, "before_cursor_execute")
         def on_query(connection: sa.Connection, *_: Any) -> None:
@@ -172,8 +165,16 @@ class Database:
             if started_s is not None:
                 self._metrics.observe(statement, time.perf_counter() - started_s)
 
+    def _connections_active(self) -> int:
+        pool = self.engine.sync_engine.pool
+        pooled = pool.checkedout() if isinstance(pool, QueuePool) else 0
+        return pooled + self._raw_connections
+
+    def _on_raw_closed(self, _: object) -> None:
+        self._raw_connections -= 1
+
     async def _on_raw_query(self, query: Any) -> None:
         self._metrics.observe(query.query, query.elapsed)
 
 
-__all__ = ["Constraints", "Database", "Unavailable", "translate_database_error"]
+__all__ = ["Constraints", "Database", "translate_database_error"]

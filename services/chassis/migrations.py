@@ -54,10 +54,9 @@ def _migrate_blocking(database_url: str, migrations: Path) -> None:
         try:
             asyncio.run(_migrate(database_url, migrations))
         except Exception as err:
-            translated = translate_database_error(err)
-            if translated is None or translated is err:
+            if isinstance(err, Unavailable) or translate_database_error(err) is None:
                 raise
-            raise translated from err
+            raise Unavailable("The database is away or busy.") from err
 
 
 async def _migrate(database_url: str, migrations: Path) -> None:
