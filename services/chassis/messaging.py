@@ -47,12 +47,15 @@ class Subscription:
     """A core subscription, there from the moment that NATS is."""
 
     def __init__(
-        self, subject: str, handler: Callable[[str, bytes], Awaitable[None]], tracer: Tracer
+        self,
+        subject: str,
+        handler: Callable[[str, bytes], Awaitable[None]],
+        on_end: Callable[["Subscription"], None],
     ) -> None:
         """Hand messages on this subject to the handler."""
         self.subject = subject
         self._handler = handler
-        self._tracer = tracer
+        self._on_end = on_end
         self._underlying: Any = None
         self._ended = False
 
@@ -63,7 +66,9 @@ class Subscription:
 
     async def unsubscribe(self) -> None:
         """Stop receiving."""
-        self._ended = True
+        if not self._ended:
+            self._ended = True
+            self._on_end(self)
         if self._underlying is not None:
             with contextlib.suppress(NatsError):
                 await self._underlying.unsubscribe()
@@ -106,7 +111,7 @@ class Messaging:
         self, subject: str, handler: Callable[[str, bytes], Awaitable[None]]
     ) -> Subscription:
         """Receive messages that may be lost: the handler gets subject and payload."""
-        subscription = Subscription(subject, handler, self._tracer)
+        subscription = Subscription(subject, handler, self._subscriptions.remove)
         self._subscriptions.append(subscription)
         if self._ready.is_set():
             await subscription.begin(self._client)
@@ -187,7 +192,7 @@ class Messaging:
             except (NatsError, TimeoutError, OSError) as err:
                 log.warning("nats_stream_unavailable", error=_described(err))
                 await asyncio.sleep(backoff.next_s())
-        for subscription in self._subscriptions:
+        for subscription in tuple(self._subscriptions):
             await subscription.begin(self._client)
         self._ready.set()
 

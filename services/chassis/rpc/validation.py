@@ -42,12 +42,21 @@ class ValidationInterceptor(AsyncServerInterceptor):
             yield request
 
     def _check(self, request: Message) -> None:
-        violations = self._validator.collect_violations(request)
-        if violations:
-            raise InvalidArgument(
-                "The request breaks rules of the contract.",
-                violations=list(_violations(violations)),
-            )
+        require_valid(self._validator, request)
+
+
+def require_valid(validator: protovalidate.Validator, request: Message) -> None:
+    """Hold a request to the rules of the contract.
+
+    Raises:
+        InvalidArgument: it breaks one; each field is named.
+    """
+    violations = validator.collect_violations(request)
+    if violations:
+        raise InvalidArgument(
+            "The request breaks rules of the contract.",
+            violations=list(_violations(violations)),
+        )
 
 
 def _violations(violations: Iterable[protovalidate.Violation]) -> Iterable[FieldViolation]:
