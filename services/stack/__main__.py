@@ -1,4 +1,4 @@
-"""`python -m services.stack up | down | status | logs`: the whole system on this machine."""
+"""`python -m services.stack up | demo | status | logs | down`: the whole system on this machine."""
 
 import argparse
 import contextlib
@@ -48,6 +48,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m services.stack", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("up", help="start everything and wait until it is healthy")
+    demo_parser = commands.add_parser("demo", help="fill the running stack and show it at work")
+    demo_parser.add_argument(
+        "--seconds", type=float, default=20.0, help="how long boards upload live (default: 20)"
+    )
     commands.add_parser("down", help="stop everything in order")
     commands.add_parser("status", help="show every part")
     log_parser = commands.add_parser("logs", help="show the end of the logs")
@@ -64,6 +68,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return up(settings)
         case "down":
             return down(settings)
+        case "demo":
+            # Imported here: the other commands start faster without numpy and an HTTP client.
+            from services.stack.demo.command import demo  # noqa: PLC0415
+
+            return demo(settings, chosen.seconds)
         case "status":
             return _status(settings)
         case _:

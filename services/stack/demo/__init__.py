@@ -1,0 +1,1 @@
+"""`make demo`: a company, people, vehicles and simulated boards in a running stack."""
