@@ -41,6 +41,7 @@ from services.auth.workers import MailCarrier, Upkeep
 from services.chassis.application import App, Runtime
 from services.chassis.database import Database
 from services.chassis.ids import new_id
+from services.chassis.outbox import inbox_pruner
 from services.chassis.revocations import RevocationPage
 from services.chassis.workers import Worker
 
@@ -180,6 +181,7 @@ def _workers(
         people_consumer(runtime.messaging, apply_change, carrier),
         carrier.worker,
         Worker("upkeep", upkeep.run),
+        inbox_pruner(runtime.database),
     ]
 
 

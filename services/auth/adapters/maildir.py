@@ -1,7 +1,6 @@
 """Mail into a Maildir folder, which every mail program and Python's `mailbox` can read."""
 
 import asyncio
-import mailbox
 import os
 from email.message import EmailMessage
 from email.utils import format_datetime
@@ -25,8 +24,8 @@ class MaildirMailer:
         await asyncio.to_thread(self._deliver, mail)
 
     def _deliver(self, mail: Mail) -> None:
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        mailbox.Maildir(self._folder, create=True).close()
+        for part in ("tmp", "new", "cur"):
+            (self._folder / part).mkdir(mode=0o700, parents=True, exist_ok=True)
         name = str(mail.mail_id)
         # A reader moves what it has seen from new/ to cur/ and adds flags to the name.
         read = self._folder.joinpath("cur").glob(f"{name}*")
