@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from buf.validate import validate_pb2
 from dashtrack.options.v1 import options_pb2
 from google.api import annotations_pb2, http_pb2
 from google.protobuf import descriptor_pb2
@@ -63,6 +64,13 @@ class Rpc:
     comment: str
 
     @property
+    def bound(self) -> Binding:
+        """How it is called over REST, for those that are."""
+        if self.binding is None:
+            raise ContractError(f"{self.label} has no path of its own")
+        return self.binding
+
+    @property
     def path(self) -> str:
         """The path that gRPC calls it by."""
         return f"/{self.service}/{self.name}"
@@ -118,8 +126,7 @@ def _rpcs_of(file: descriptor_pb2.FileDescriptorProto) -> Iterator[Rpc]:
     comments = leading_comments(file)
     for service_index, service in enumerate(file.service):
         if file.package not in OWNERS:
-            message = f"package {file.package} has no owner in gateway.contract.OWNERS"
-            raise ContractError(message)
+            raise ContractError(f"package {file.package} has no owner in gateway.contract.OWNERS")
         for index, method in enumerate(service.method):
             comment = comments.get((6, service_index, 2, index), "")
             yield _rpc(file.package, service.name, method, comment)
@@ -132,16 +139,14 @@ def _rpc(
     call = method.options.Extensions[options_pb2.call]
     label = f"{package}.{service}/{method.name}"
     if access.caller == options_pb2.CALLER_UNSPECIFIED:
-        message = f"{label} doesn't say who may call it"
-        raise ContractError(message)
+        raise ContractError(f"{label} doesn't say who may call it")
     if access.caller == options_pb2.CALLER_SERVICE:
-        message = f"{label} is for services: it belongs into an internal package"
-        raise ContractError(message)
+        raise ContractError(f"{label} is for services: it belongs into an internal package")
     return Rpc(
         service=f"{package}.{service}",
         name=method.name,
         owner=OWNERS[package],
-        binding=_binding(label, method.options.Extensions[annotations_pb2.http]),
+        binding=_binding(label, method.options),
         access=access,
         deadline_ms=call.deadline_ms or DEADLINE_MS_DEFAULT,
         unbounded=call.unbounded,
@@ -156,14 +161,23 @@ def _rpc(
     )
 
 
-def _binding(label: str, rule: http_pb2.HttpRule) -> Binding | None:
+def _binding(label: str, options: descriptor_pb2.MethodOptions) -> Binding | None:
+    # The extension's stub has the type of another descriptor.
+    rule: http_pb2.HttpRule = options.Extensions[annotations_pb2.http]  # type: ignore[index]
     verb = rule.WhichOneof("pattern")
     if verb is None:
         return None
     if verb == "custom" or rule.additional_bindings or rule.response_body:
-        message = f"{label} uses a part of google.api.http that the gateway doesn't route"
-        raise ContractError(message)
+        raise ContractError(
+            f"{label} uses a part of google.api.http that the gateway doesn't route"
+        )
     return Binding(verb.upper(), getattr(rule, verb), rule.body)
+
+
+def rules(field: descriptor_pb2.FieldDescriptorProto) -> validate_pb2.FieldRules:
+    """Return what a field's value must satisfy."""
+    found: validate_pb2.FieldRules = field.options.Extensions[validate_pb2.field]
+    return found
 
 
 def leading_comments(file: descriptor_pb2.FileDescriptorProto) -> dict[tuple[int, ...], str]:

@@ -71,7 +71,9 @@ def transcoder(
     descriptor: Path, services: Sequence[str], *, server_sent_events: bool = False
 ) -> Config:
     """Return what makes gRPC of REST calls to some services."""
-    stream_format = "stream_sse_style_delimited" if server_sent_events else "stream_newline_delimited"
+    stream_format = (
+        "stream_sse_style_delimited" if server_sent_events else "stream_newline_delimited"
+    )
     return {
         "proto_descriptor": str(descriptor),
         "services": list(services),
@@ -141,9 +143,7 @@ def _bucket(limit: RateLimit) -> Config:
 
 def _token_check(settings: GatewaySettings) -> Config:
     return {
-        "providers": {
-            name: _provider(settings, audience) for name, audience in AUDIENCES.items()
-        },
+        "providers": {name: _provider(settings, audience) for name, audience in AUDIENCES.items()},
         "requirement_map": {name: {"provider_name": name} for name in AUDIENCES},
         "strip_failure_response": True,
     }

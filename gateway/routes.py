@@ -28,7 +28,11 @@ _REFLECTION = ("grpc.reflection.v1", "grpc.reflection.v1alpha")
 
 
 def virtual_host(
-    rpcs: Sequence[Rpc], pages: Sequence[Page], settings: GatewaySettings, descriptor: Path, site: Path
+    rpcs: Sequence[Rpc],
+    pages: Sequence[Page],
+    settings: GatewaySettings,
+    descriptor: Path,
+    site: Path,
 ) -> Config:
     """Return the one virtual host."""
     raw = [rpc for rpc in rpcs if rpc.raw]
@@ -125,16 +129,15 @@ def _raw_entry(rpc: Rpc, raw: Sequence[Rpc], descriptor: Path) -> Config:
 
 
 def _entry(rpc: Rpc, headers: Sequence[Config], config: Config) -> Config:
-    assert rpc.binding is not None
     config = filters.body_limit(rpc.body_bytes_max) | config
     if rpc.for_devices:
         config[ext.ADDRESS_LIMIT] = ext.off()
     if _is_device_link(rpc):
         config[ext.LUA] = _lua("device_errors")
-    verb = {"name": ":method", "string_match": {"exact": rpc.binding.verb}}
+    verb = {"name": ":method", "string_match": {"exact": rpc.bound.verb}}
     return {
         "name": rpc.label,
-        "match": _path(rpc.binding.template) | {"headers": [verb, *headers]},
+        "match": _path(rpc.bound.template) | {"headers": [verb, *headers]},
         # The filter for CORS looks at routes alone that forward.
         "route": {"cluster": NOWHERE},
         "typed_per_filter_config": config,

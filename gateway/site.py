@@ -2,11 +2,10 @@
 
 import gzip
 import hashlib
+import importlib.util
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-import flask_swagger_ui
 
 from gateway import extensions as ext
 from gateway.extensions import Config, any_of
@@ -20,7 +19,6 @@ CONTENT_SECURITY_POLICY = (
 BODY_BYTES_MAX = 4 * 1024 * 1024
 
 _OWN = Path(__file__).parent / "docs_page"
-_SWAGGER_UI = Path(flask_swagger_ui.__file__).parent / "dist"
 _ASSETS = {
     "swagger-ui-bundle.js": "text/javascript; charset=utf-8",
     "swagger-ui.css": "text/css; charset=utf-8",
@@ -57,7 +55,8 @@ class Page:
 
 def pages(openapi: bytes) -> Sequence[Page]:
     """Return every page."""
-    assets = {name: (_SWAGGER_UI / name).read_bytes() for name in _ASSETS}
+    folder = _swagger_ui()
+    assets = {name: (folder / name).read_bytes() for name in _ASSETS}
     script = (_OWN / "start.js").read_bytes()
     version = hashlib.sha256(script + b"".join(assets.values())).hexdigest()[:12]
     index = (_OWN / "index.html").read_text("utf-8").replace("VERSION", version)
@@ -71,6 +70,14 @@ def pages(openapi: bytes) -> Sequence[Page]:
             for name, content in assets.items()
         ),
     ]
+
+
+def _swagger_ui() -> Path:
+    # Found without importing it: the package is a Flask extension, and only its files are wanted.
+    spec = importlib.util.find_spec("flask_swagger_ui")
+    if spec is None or spec.origin is None:
+        raise FileNotFoundError("flask-swagger-ui is not installed: run `make venv`")
+    return Path(spec.origin).parent / "dist"
 
 
 def write(pages: Sequence[Page], folder: Path) -> None:

@@ -1,1 +1,0 @@
-def document_bytes(files): return b"{}"

@@ -1,0 +1,126 @@
+"""Examples of messages: plausible values, chosen by what a field is called and what it must be."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from google.protobuf import descriptor_pb2
+
+from gateway.contract import rules
+from gateway.openapi.schemas import ANY, Types
+
+Field = descriptor_pb2.FieldDescriptorProto
+
+_DEPTH_MAX = 5
+_UUID = "01980f5a-7d1c-7a0e-9b1f-3f2f6c1f0a10"
+_TIME = "2026-03-01T12:00:00Z"
+
+_BY_NAME: Mapping[str, Any] = {
+    "base": "905",
+    "boot_id": "1311768467463790320",
+    "claim_code": "K7QF-93MD-X2TB",
+    "current_password": "correct horse battery",
+    "decimals": 1,
+    "deltas": [0, 2, -1],
+    "display_name": "Ana Lima",
+    "email": "ana@example.com",
+    "end_time": _TIME,
+    "expires_in_s": 900,
+    "hardware_id": "24:6F:28:AA:BB:CC",
+    "invitation_code": "5Vw3mPq8",
+    "key": "coolant_temperature_c",
+    "language_code": "pt",
+    "latitude_deg": 38.7223,
+    "longitude_deg": -9.1393,
+    "new_password": "seven quiet river stones",
+    "next_page_token": "",
+    "nonce": "AAECAwQFBgcICQoLDA0ODw==",
+    "page_size": 50,
+    "page_token": "",
+    "password": "correct horse battery",
+    "plate": "AB-12-CD",
+    "reason": "TOKEN_EXPIRED",
+    "refresh_token": "rt_2b7e151628aed2a6abf7158809cf4f3c",
+    "sample_count": 3,
+    "secret": "s3c-9f86d081884c7d659a2feaa0c55ad015",
+    "sensor": "coolant_temperature_c",
+    "seq": 17,
+    "start_unix_ms": "1772366400000",
+    "step_ms": 1000,
+    "time_zone": "Europe/Lisbon",
+    "token": "eyJhbGciOiJFZERTQSJ9.e30.c2lnbmF0dXJl",
+    "access_token": "eyJhbGciOiJFZERTQSJ9.e30.c2lnbmF0dXJl",
+    "token_type": "Bearer",
+    "update_mask": "display_name",
+    "value": 90.5,
+    "etag": "",
+}
+_BY_TYPE: Mapping[str, Any] = {
+    ".google.protobuf.Timestamp": _TIME,
+    ".google.protobuf.Duration": "1s",
+    ".google.protobuf.FieldMask": "display_name",
+    ".google.protobuf.Empty": {},
+    ANY: {"@type": "type.googleapis.com/google.protobuf.Empty", "value": {}},
+}
+_LONG = {
+    Field.TYPE_INT64,
+    Field.TYPE_UINT64,
+    Field.TYPE_SINT64,
+    Field.TYPE_FIXED64,
+    Field.TYPE_SFIXED64,
+}
+
+
+def request_example(types: Types, message: str) -> Any:
+    """Return a body as a client sends it."""
+    return _example(types, message, 0, lambda comment: not comment.startswith("Output only"))
+
+
+def response_example(types: Types, message: str) -> Any:
+    """Return an answer."""
+    return _example(types, message, 0, lambda _: True)
+
+
+def _example(types: Types, message: str, depth: int, wanted: Callable[[str], bool]) -> Any:
+    if message in _BY_TYPE:
+        return _BY_TYPE[message]
+    if depth > _DEPTH_MAX:
+        return {}
+    made: dict[str, Any] = {}
+    chosen: set[int] = set()
+    for field in types.message(message).field:
+        comment = types.field_comment(message, field.name)
+        if not wanted(comment):
+            continue
+        if field.HasField("oneof_index"):
+            if field.oneof_index in chosen:
+                continue
+            chosen.add(field.oneof_index)
+        # Encodings exclude each other; the small one is shown.
+        if field.name in {"values", "offsets_ms", "present", "positions", "dropped_readings"}:
+            continue
+        made[field.json_name] = _field_example(types, field, depth, wanted)
+    return made
+
+
+def _field_example(types: Types, field: Field, depth: int, wanted: Callable[[str], bool]) -> Any:
+    if field.name in _BY_NAME and field.type not in {Field.TYPE_MESSAGE, Field.TYPE_ENUM}:
+        return _BY_NAME[field.name]
+    if field.type == Field.TYPE_MESSAGE:
+        value = _example(types, field.type_name, depth + 1, wanted)
+    elif field.type == Field.TYPE_ENUM:
+        value = types.enum(field.type_name).value[-1 if field.name == "role" else 1].name
+    else:
+        value = _scalar(field)
+    return [value] if field.label == Field.LABEL_REPEATED else value
+
+
+def _scalar(field: Field) -> Any:
+    if rules(field).string.uuid or field.name.endswith("_id"):
+        return _UUID
+    if field.type in _LONG:
+        return "1772366400000"
+    if field.type == Field.TYPE_BOOL:
+        return False
+    if field.type in {Field.TYPE_STRING, Field.TYPE_BYTES}:
+        return ""
+    return 0
