@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -283,16 +283,16 @@ class History(Protocol):
 
     def series(
         self, device: Device, sensor: str, start_ms: int, end_ms: int
-    ) -> AsyncIterator[Chunk]:
+    ) -> AsyncGenerator[Chunk, None]:
         """Read one sensor: rows are (value,)."""
 
-    def track(self, device: Device, start_ms: int, end_ms: int) -> AsyncIterator[Chunk]:
+    def track(self, device: Device, start_ms: int, end_ms: int) -> AsyncGenerator[Chunk, None]:
         """Read the positions: rows are (latitude, longitude), both times 10^7."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class CommittedBatch:
-    """A batch that a watcher is told of."""
+    """A batch that watchers are told of; all of them get the same object."""
 
     device_id: uuid.UUID
     columns: Columns
@@ -349,11 +349,23 @@ class LatestFolder(Protocol):
     """Folds the log into the newest values: effect and cursor in one transaction."""
 
     async def fold(self) -> bool:
-        """Fold some entries; False if there were none, or another replica is at it."""
+        """Fold some entries; False if none are left, or another replica is at it."""
+
+    async def prune(self, before: datetime) -> None:
+        """Delete entries that every consumer has passed and that were committed before."""
+
+
+@dataclass(slots=True)
+class CommitHint:
+    """What has been heard of a company's commits."""
+
+    heard: asyncio.Event
+    position: int = 0
+    """The newest position that was announced."""
 
 
 class CommitSignal(Protocol):
-    """Wakes whoever waits for a company's log to grow."""
+    """Hears, if nothing gets lost, of every commit."""
 
-    def subscribe(self, company_id: uuid.UUID) -> AbstractAsyncContextManager[asyncio.Event]:
-        """Return an event that is set at each hint, for the length of a block."""
+    def listen(self, company_id: uuid.UUID) -> AbstractAsyncContextManager[CommitHint]:
+        """Listen to a company's commits for the length of a block."""

@@ -83,5 +83,5 @@ class TimeWindow:
 
 
 def span_bound_ms(span_ms: int) -> int:
-    """Round a span up to a power of two, so that a device's bound moves a few dozen times at most."""
+    """Round a span up to a power of two: a device's bound then moves a few dozen times at most."""
     return 1 << max(span_ms - 1, 0).bit_length() if span_ms else 0

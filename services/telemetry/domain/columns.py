@@ -1,4 +1,4 @@
-"""Readings as columns: times in milliseconds since 1970 and values, as numpy arrays of one length."""
+"""Readings as columns: numpy arrays of times (milliseconds since 1970) and of values."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ Times = npt.NDArray[np.int64]
 Values = npt.NDArray[np.float64]
 Degrees = npt.NDArray[np.int64]
 """Degrees times 10^7, exact."""
+Numbers = Values | Degrees
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +48,10 @@ class Columns:
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """Rows of numbers by time: what series and tracks have in common when ranges are cut from them."""
+    """Numbers by time: what series and tracks have in common when a range is cut from them."""
 
     times_ms: Times
-    rows: Sequence[npt.NDArray[np.float64] | npt.NDArray[np.int64]]
+    rows: Sequence[Numbers]
 
     @classmethod
     def joined(cls, grids: Sequence[Self], width: int) -> Self:

@@ -23,6 +23,10 @@ class Newest:
         """Tell whether the sensor was sent, but never with a value."""
         return math.isnan(self.value)
 
+    def replaces(self, known: "Newest") -> bool:
+        """Tell whether this is newer than what is known; of the same time the later one counts."""
+        return not self.is_missing and (known.is_missing or known.time_ms <= self.time_ms)
+
 
 @dataclass(frozen=True, slots=True)
 class Fix:
@@ -45,9 +49,8 @@ class Latest:
         """Take over whatever is newer; of the same time, what was committed later."""
         for sensor, newest in later.sensors.items():
             known = self.sensors.get(sensor)
-            if known is None or known.is_missing or known.time_ms <= newest.time_ms:
-                if known is None or not newest.is_missing:
-                    self.sensors[sensor] = newest
+            if known is None or newest.replaces(known):
+                self.sensors[sensor] = newest
         if later.fix and (self.fix is None or self.fix.time_ms <= later.fix.time_ms):
             self.fix = later.fix
         self.uploaded_at_ms = max(self.uploaded_at_ms, later.uploaded_at_ms)

@@ -1,0 +1,85 @@
+"""The other services behind the ports that the use cases know."""
+
+import uuid
+
+import grpc
+from dashtrack.auth.internal.v1 import token_service_pb2
+from dashtrack.auth.internal.v1.token_service_pb2_grpc import TokenServiceStub
+from dashtrack.companies.internal.v1 import directory_service_pb2
+from dashtrack.companies.internal.v1.directory_service_pb2_grpc import DirectoryServiceStub
+
+from services.chassis.errors import DomainError, Unavailable
+from services.telemetry.domain.errors import CompanyNotFound, VehicleNotFound
+from services.telemetry.ports import DeviceToken
+
+# Somebody waits for the answer; a service that needs longer than this is as good as away.
+_TIMEOUT_S = 2.0
+
+_AWAY = frozenset(
+    {
+        grpc.StatusCode.UNAVAILABLE,
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+    }
+)
+
+
+class GrpcCompanyDirectory:
+    """Asks companies' internal directory."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._stub = DirectoryServiceStub(channel)
+
+    async def require_company(self, company_id: uuid.UUID) -> None:
+        """Make sure that a company exists."""
+        request = directory_service_pb2.GetCompanyStandingRequest(company_id=str(company_id))
+        try:
+            await self._stub.GetCompanyStanding(request, timeout=_TIMEOUT_S)
+        except grpc.aio.AioRpcError as err:
+            raise _translated(err, "company directory", CompanyNotFound(company_id)) from err
+
+    async def require_vehicle(self, company_id: uuid.UUID, vehicle_id: uuid.UUID) -> None:
+        """Make sure that a company has a vehicle."""
+        request = directory_service_pb2.GetVehicleStandingRequest(
+            company_id=str(company_id), vehicle_id=str(vehicle_id)
+        )
+        try:
+            await self._stub.GetVehicleStanding(request, timeout=_TIMEOUT_S)
+        except grpc.aio.AioRpcError as err:
+            raise _translated(err, "company directory", VehicleNotFound(vehicle_id)) from err
+
+
+class GrpcTokenIssuer:
+    """Asks auth for the tokens of devices, and to end them."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._stub = TokenServiceStub(channel)
+
+    async def issue(self, company_id: uuid.UUID, device_id: uuid.UUID) -> DeviceToken:
+        """Sign a token."""
+        request = token_service_pb2.IssueDeviceTokenRequest(
+            company_id=str(company_id), device_id=str(device_id)
+        )
+        try:
+            issued = await self._stub.IssueDeviceToken(request, timeout=_TIMEOUT_S)
+        except grpc.aio.AioRpcError as err:
+            raise _translated(err, "token service") from err
+        return DeviceToken(issued.token, issued.expire_time.seconds)
+
+    async def revoke(self, device_id: uuid.UUID) -> None:
+        """End every token that was issued for a device until now."""
+        request = token_service_pb2.RevokeSubjectRequest(subject=str(device_id))
+        try:
+            await self._stub.RevokeSubject(request, timeout=_TIMEOUT_S)
+        except grpc.aio.AioRpcError as err:
+            raise _translated(err, "token service") from err
+
+
+def _translated(
+    err: grpc.aio.AioRpcError, what: str, not_found: DomainError | None = None
+) -> Exception:
+    if err.code() is grpc.StatusCode.NOT_FOUND and not_found is not None:
+        return not_found
+    if err.code() in _AWAY:
+        return Unavailable(f"The {what} does not answer.")
+    return err

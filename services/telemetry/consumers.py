@@ -1,0 +1,100 @@
+"""What listens: hints of commits and of changed devices over NATS, and the follower of the log."""
+
+import asyncio
+import contextlib
+import uuid
+from collections.abc import AsyncIterator, Callable, Collection
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+
+from services.chassis.messaging import Messaging
+from services.chassis.workers import pause
+from services.telemetry.ports import CommitHint, LatestFolder
+
+COMMITTED = "dashtrack.committed"
+DEVICE_CHANGED = "dashtrack.devices.changed"
+
+_FOLD_INTERVAL_S = 0.5
+_PRUNE_INTERVAL_S = 30.0
+LOG_KEPT = timedelta(minutes=10)
+"""For watchers, who follow the log without a cursor in the database."""
+
+
+class NatsCommitHints:
+    """Tells of commits, and hears of them; whatever gets lost is found a second later."""
+
+    def __init__(self, messaging: Messaging) -> None:
+        self._messaging = messaging
+        self._pending: dict[uuid.UUID, int] = {}
+        self._announced = asyncio.Event()
+
+    def announce(self, companies: Collection[uuid.UUID], position: int) -> None:
+        """Tell everybody of a commit, soon."""
+        for company_id in companies:
+            self._pending[company_id] = max(position, self._pending.get(company_id, 0))
+        self._announced.set()
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Publish what is announced: the body of a worker."""
+        while not await pause(stopping, 1.0, woken=self._announced):
+            self._announced.clear()
+            pending, self._pending = self._pending, {}
+            for company_id, position in pending.items():
+                await self._messaging.publish(f"{COMMITTED}.{company_id}", b"%d" % position)
+
+    @asynccontextmanager
+    async def listen(self, company_id: uuid.UUID) -> AsyncIterator[CommitHint]:
+        """Listen to a company's commits for the length of a block."""
+        hint = CommitHint(asyncio.Event())
+
+        async def on_hint(_: str, payload: bytes) -> None:
+            with contextlib.suppress(ValueError):
+                hint.position = max(hint.position, int(payload))
+            hint.heard.set()
+
+        subscription = await self._messaging.subscribe(f"{COMMITTED}.{company_id}", on_hint)
+        try:
+            yield hint
+        finally:
+            await subscription.unsubscribe()
+
+
+class NatsDeviceChanges:
+    """Tells every replica to look again at a device; what gets lost is noticed minutes later."""
+
+    def __init__(self, messaging: Messaging, forget: Callable[[uuid.UUID], None]) -> None:
+        self._messaging = messaging
+        self._forget = forget
+
+    async def announce(self, device_id: uuid.UUID) -> None:
+        """Tell this replica, and the others."""
+        self._forget(device_id)
+        await self._messaging.publish(DEVICE_CHANGED, device_id.bytes)
+
+    async def listen(self) -> None:
+        """Hear of the changes that others announce."""
+        await self._messaging.subscribe(DEVICE_CHANGED, self._on_change)
+
+    async def _on_change(self, _: str, payload: bytes) -> None:
+        with contextlib.suppress(ValueError):
+            self._forget(uuid.UUID(bytes=payload))
+
+
+class LatestFollower:
+    """Keeps the newest values at most about a second behind the log."""
+
+    def __init__(self, folder: LatestFolder, clock: Callable[[], datetime]) -> None:
+        self._folder = folder
+        self._clock = clock
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Fold the log: the body of a worker."""
+        loop = asyncio.get_running_loop()
+        prune_at_s = loop.time() + _PRUNE_INTERVAL_S
+        while not stopping.is_set():
+            if await self._folder.fold():
+                continue
+            if loop.time() >= prune_at_s:
+                await self._folder.prune(self._clock() - LOG_KEPT)
+                prune_at_s = loop.time() + _PRUNE_INTERVAL_S
+            await pause(stopping, _FOLD_INTERVAL_S)

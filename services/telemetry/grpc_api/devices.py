@@ -1,0 +1,44 @@
+"""DeviceService: the registry."""
+
+from typing import Any
+
+from dashtrack.telemetry.v1 import device_service_pb2 as pb
+from dashtrack.telemetry.v1.device_service_pb2_grpc import DeviceServiceServicer
+
+from services.chassis.identity import current_caller
+from services.telemetry.codec import devices as codec
+from services.telemetry.usecases.registry import DeviceUseCases
+
+SERVICE_NAME = pb.DESCRIPTOR.services_by_name["DeviceService"].full_name
+
+
+class DeviceServicer(DeviceServiceServicer):
+    """Serves the registry."""
+
+    def __init__(self, usecases: DeviceUseCases) -> None:
+        self._usecases = usecases
+
+    async def RegisterDevice(
+        self, request: pb.RegisterDeviceRequest, context: Any
+    ) -> pb.RegisterDeviceResponse:
+        new = codec.decode_new_device(request)
+        return codec.encode_registered(*await self._usecases.register_device(current_caller(), new))
+
+    async def GetDevice(self, request: pb.GetDeviceRequest, context: Any) -> pb.Device:
+        device_id = codec.decode_id(request.device_id)
+        return codec.encode_device(await self._usecases.get_device(current_caller(), device_id))
+
+    async def ListDevices(
+        self, request: pb.ListDevicesRequest, context: Any
+    ) -> pb.ListDevicesResponse:
+        page = await self._usecases.list_devices(
+            current_caller(),
+            company_id=codec.decode_optional_id(request.company_id),
+            after=codec.decode_page_start(request),
+            limit=request.page_size or codec.PAGE_SIZE_DEFAULT,
+        )
+        return codec.encode_page(page, request)
+
+    async def DisableDevice(self, request: pb.DisableDeviceRequest, context: Any) -> pb.Device:
+        device_id = codec.decode_id(request.device_id)
+        return codec.encode_device(await self._usecases.disable_device(current_caller(), device_id))

@@ -1,0 +1,116 @@
+"""Folds the log into the newest values, and prunes what every consumer has passed.
+
+One replica does it at a time. Effect and cursor share a transaction: after a crash the next one
+goes on exactly where the last commit left off.
+"""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from services.chassis.database import Database
+from services.telemetry.storage.ingest_log import HORIZON, named_batches, with_payloads
+from services.telemetry.storage.latest import (
+    CONSUMER,
+    DeviceKey,
+    load_latest,
+    newest_of,
+    save_latest,
+)
+
+_LOCK_KEY = 0x64745F6C61746573
+_PAGE_ENTRIES = 500
+
+_TAKE_LOCK = sa.select(sa.func.pg_try_advisory_xact_lock(_LOCK_KEY))
+
+_READ = sa.text(f"""
+SELECT {HORIZON}::text::bigint AS horizon, l.txid::text::bigint AS position, l.company_id,
+       l.committed_at, l.device_ids, l.t0s, l.boot_ids, l.seqs, l.parts
+FROM ingest_log AS l
+LEFT JOIN log_cursor AS c ON c.company_id = l.company_id AND c.consumer = :consumer
+WHERE l.txid >= CAST(CAST(:low AS text) AS xid8) AND l.txid < {HORIZON}
+  AND l.txid >= coalesce(c.next_txid, '0'::xid8)
+ORDER BY l.txid
+LIMIT {_PAGE_ENTRIES}
+""")  # noqa: S608 - constants of this package
+
+_ADVANCE = sa.text("""
+INSERT INTO log_cursor (company_id, consumer, next_txid)
+VALUES (:company_id, :consumer, CAST(CAST(:next AS text) AS xid8))
+ON CONFLICT (company_id, consumer) DO UPDATE SET next_txid = excluded.next_txid
+""")
+
+# The time bound is for those who follow the log without a cursor of their own: watchers.
+_PRUNE = sa.text("""
+DELETE FROM ingest_log AS l
+WHERE l.committed_at < :before
+  AND l.txid < (SELECT min(c.next_txid) FROM log_cursor AS c WHERE c.company_id = l.company_id)
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class FoldStats:
+    """What one round did."""
+
+    entry_count: int
+    oldest_committed_at: datetime | None
+
+    def lag_s(self, now: datetime) -> float:
+        """Return the age of the oldest entry of the round; nothing to do is no lag."""
+        if self.oldest_committed_at is None:
+            return 0.0
+        return max(0.0, (now - self.oldest_committed_at).total_seconds())
+
+
+class PostgresLatestFolder:
+    """Folds the log into the newest values."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        # Everything below has been folded, by whomever. It only spares looking at it again.
+        self._folded_below = 0
+        self.last_round = FoldStats(0, None)
+
+    async def fold(self) -> bool:
+        """Fold some entries; False if there were none left, or another replica is at it."""
+        async with self._database.transaction() as session:
+            if not (await session.execute(_TAKE_LOCK)).scalar_one():
+                return False
+            found = await session.execute(
+                _READ, {"consumer": CONSUMER, "low": str(self._folded_below)}
+            )
+            entries = found.all()
+            if entries:
+                await self._apply(session, entries)
+        if entries:
+            self._folded_below = entries[-1].position + 1
+        self.last_round = FoldStats(
+            len(entries), min((entry.committed_at for entry in entries), default=None)
+        )
+        return len(entries) == _PAGE_ENTRIES
+
+    async def prune(self, before: datetime) -> None:
+        """Delete entries that every consumer has passed and no watcher can still need."""
+        async with self._database.transaction() as session:
+            await session.execute(_PRUNE, {"before": before})
+
+    async def _apply(self, session: AsyncSession, entries: Sequence[Any]) -> None:
+        named = list(named_batches(entries))
+        devices: set[DeviceKey] = {(batch.company_id, batch.device_id) for batch in named}
+        latest = await load_latest(session, devices)
+        for batch, payload in await with_payloads(session, named):
+            latest[batch.company_id, batch.device_id].absorb(newest_of(batch, payload))
+        await save_latest(session, latest)
+        cursors: dict[uuid.UUID, int] = {entry.company_id: entry.position + 1 for entry in entries}
+        await session.execute(
+            _ADVANCE,
+            [
+                {"company_id": company_id, "consumer": CONSUMER, "next": str(position)}
+                for company_id, position in sorted(cursors.items())
+            ],
+        )
