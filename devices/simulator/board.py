@@ -75,7 +75,9 @@ class Board:
         self._clock = clock or SystemClock()
         self._rng = rng or random.SystemRandom()
         self._time = BootTime(self._clock, self._options.time_source, booted_unix_ms)
-        self._recorder = Recorder(self._rng.getrandbits(64) or 1, self._time, self._options.recorder)
+        self._recorder = Recorder(
+            self._rng.getrandbits(64) or 1, self._time, self._options.recorder
+        )
         self._token = ""
         self._failures = 0
         self._quiet_until_s = 0.0

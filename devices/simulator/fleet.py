@@ -70,7 +70,8 @@ class Fleet:
     async def _backfill(
         self, member: Member, since_ms: int, until_ms: int, patience_s: float
     ) -> None:
-        for end_ms in range(since_ms + BACKFILL_BATCH_MS, until_ms, BACKFILL_BATCH_MS):
+        ends_ms = range(since_ms + BACKFILL_BATCH_MS, until_ms, BACKFILL_BATCH_MS)
+        for end_ms in (*ends_ms, until_ms):
             if self._stopping.is_set() or member.board.stopped:
                 break
             member.board.record(member.source.take(end_ms))
