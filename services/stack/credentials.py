@@ -45,6 +45,8 @@ class Credentials:
     """What a service proves itself with at auth."""
     encryption_key: str = field(default_factory=_key)
     """Encrypts what auth keeps at rest: 32 bytes in base64."""
+    claim_key: str = field(default_factory=_key)
+    """Derives boards' secrets in telemetry: 32 bytes in base64."""
     administrator_password: str = field(default_factory=_readable_password)
 
 
