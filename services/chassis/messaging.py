@@ -95,6 +95,7 @@ class Messaging:
         self._subscriptions: list[Subscription] = []
         self._connecting: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()
+        self._closing = False
 
     def start(self) -> None:
         """Begin to connect; returns at once."""
@@ -153,6 +154,7 @@ class Messaging:
 
     async def close(self) -> None:
         """Hand over what was received and send what was published, then disconnect."""
+        self._closing = True
         if self._connecting is not None:
             self._connecting.cancel()
             await asyncio.wait([self._connecting])
@@ -180,7 +182,7 @@ class Messaging:
             max_outstanding_pings=2,
             pending_size=_PENDING_SIZE_BYTES,
             error_cb=_on_error,
-            disconnected_cb=_on_disconnect,
+            disconnected_cb=self._on_disconnect,
             reconnected_cb=_on_reconnect,
         )
         log.info("nats_connected")
@@ -196,13 +198,13 @@ class Messaging:
             await subscription.begin(self._client)
         self._ready.set()
 
+    async def _on_disconnect(self) -> None:
+        if not self._closing:
+            log.warning("nats_disconnected")
+
 
 async def _on_error(err: Exception) -> None:
     log.warning("nats_error", error=_described(err))
-
-
-async def _on_disconnect() -> None:
-    log.warning("nats_disconnected")
 
 
 async def _on_reconnect() -> None:

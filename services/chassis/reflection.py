@@ -1,23 +1,26 @@
 """Reflection over the whole public contract, whichever service happens to be asked."""
 
 import importlib
-import pkgutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import dashtrack
 import grpc
 from google.protobuf import descriptor, descriptor_pool
 from grpc_reflection.v1alpha import reflection
 
-_MODULE_SUFFIX = "_pb2"
-_INTERNAL = ".internal."
+_MODULES = "*_pb2.py"
+_INTERNAL = "internal"
 
 
 def public_files() -> Iterator[descriptor.FileDescriptor]:
     """Find the product's proto files, apart from those that only services see."""
-    for module in pkgutil.walk_packages(dashtrack.__path__, "dashtrack."):
-        if module.name.endswith(_MODULE_SUFFIX) and _INTERNAL not in module.name:
-            yield importlib.import_module(module.name).DESCRIPTOR
+    # The generated packages are namespaces, which pkgutil doesn't walk through.
+    for root in map(Path, dashtrack.__path__):
+        for path in sorted(root.rglob(_MODULES)):
+            parts = path.relative_to(root).with_suffix("").parts
+            if _INTERNAL not in parts:
+                yield importlib.import_module(".".join(["dashtrack", *parts])).DESCRIPTOR
 
 
 def add_reflection(server: grpc.aio.Server) -> None:
