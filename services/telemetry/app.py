@@ -1,6 +1,7 @@
 """The composition root: the only place that constructs the service's adapters."""
 
 import asyncio
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import grpc.aio
@@ -40,6 +41,25 @@ _PARTITIONS_INTERVAL_S = 3600.0
 _MS_PER_HOUR = 3_600_000
 
 
+@dataclass(frozen=True, slots=True)
+class _Neighbours:
+    """The other services, and what this service's replicas tell each other."""
+
+    companies: GrpcCompanyDirectory
+    tokens: GrpcTokenIssuer
+    hints: NatsCommitHints
+    changes: NatsDeviceChanges
+
+
+@dataclass(frozen=True, slots=True)
+class _WritePath:
+    """What stores batches."""
+
+    uploads: Uploads
+    queue: GroupCommit
+    partitions: PostgresPartitions
+
+
 def clock() -> datetime:
     """Return the present time."""
     return datetime.now(UTC)
@@ -47,80 +67,28 @@ def clock() -> datetime:
 
 async def build(runtime: Runtime[TelemetrySettings]) -> App:
     """Build the service on its run-time."""
-    settings, database = runtime.settings, runtime.database
-    window = TimeWindow(
-        back_ms=settings.retention_d * 24 * _MS_PER_HOUR,
-        ahead_ms=int(settings.ahead_h * _MS_PER_HOUR),
-    )
-    partitions = PostgresPartitions(database, window=window, clock=clock)
-    await partitions.keep()
-
-    companies = GrpcCompanyDirectory(runtime.channels.channel(settings.companies_target))
-    tokens = GrpcTokenIssuer(runtime.channels.channel(settings.auth_target))
-    registry = PostgresRegistry(database)
-    latest = PostgresLatestReader(database)
-    folder = PostgresLatestFolder(database)
-    hints = NatsCommitHints(runtime.messaging)
-    facts = FactsCache(PostgresFacts(database))
-    changes = NatsDeviceChanges(runtime.messaging, facts.forget)
-    await changes.listen()
-    queue = GroupCommit(
-        [PostgresBatchStore(database, partitions) for _ in range(settings.writers)],
-        FlushLimits(
-            interval_s=settings.flush_interval_ms / 1000,
-            flush_batches=settings.flush_batches_max,
-            queue_batches=settings.queue_batches_max,
-        ),
-        metrics.FlushTelemetry(runtime.metrics, runtime.tracer, hints.announce),
-    )
-    feeds = LiveFeeds(PostgresCommitLog(database), hints)
+    facts = FactsCache(PostgresFacts(runtime.database))
+    neighbours = await _meet_neighbours(runtime, facts)
+    write_path = await _build_write_path(runtime, facts, neighbours.hints)
+    folder = PostgresLatestFolder(runtime.database)
+    feeds = LiveFeeds(PostgresCommitLog(runtime.database), neighbours.hints)
     metrics.watch_state(
         runtime.metrics,
-        queue_depth=lambda: queue.depth,
+        queue_depth=lambda: write_path.queue.depth,
         watchers=lambda: feeds.watcher_count,
         log_lag_s=lambda: folder.last_round.lag_s(clock()),
     )
-    link = links.DeviceLink(
-        ClaimUseCases(
-            registry, tokens, clock=clock, claim_key=settings.claim_key.get_secret_value().encode()
-        ),
-        Uploads(
-            WireBodyReader(),
-            facts,
-            PostgresBootAnchors(database),
-            partitions,
-            queue,
-            metrics.UploadMetrics(runtime.metrics),
-            window=window,
-            clock=clock,
-        ),
-        TokenRenewals(tokens, before_end_s=settings.token_renewal_h * 3600),
-        clock=clock,
-        next_upload_s=settings.upload_interval_s,
-    )
-    device_usecases = DeviceUseCases(
-        registry,
-        companies,
-        tokens,
-        changes,
-        clock=clock,
-        new_id=new_id,
-        claim_ttl=timedelta(hours=settings.claim_ttl_h),
-    )
-    reading_usecases = ReadingUseCases(registry, PostgresHistory(database), latest, clock=clock)
-    watch_usecases = WatchUseCases(
-        registry, companies, latest, feeds, clock=clock, stopping=runtime.stopping
-    )
+    link = _build_link(runtime, write_path.uploads, neighbours)
+    device_servicer = _build_devices(runtime, neighbours)
+    reading_servicer = _build_readings(runtime, neighbours, feeds)
 
     def register(server: grpc.aio.Server) -> None:
         link_grpc.add_DeviceLinkServiceServicer_to_server(links.DeviceLinkServicer(link), server)
         link_grpc.add_DeviceLinkHttpServiceServicer_to_server(
             links.DeviceLinkHttpServicer(link), server
         )
-        add_DeviceServiceServicer_to_server(devices.DeviceServicer(device_usecases), server)
-        add_ReadingServiceServicer_to_server(
-            readings.ReadingServicer(reading_usecases, watch_usecases), server
-        )
+        add_DeviceServiceServicer_to_server(device_servicer, server)
+        add_ReadingServiceServicer_to_server(reading_servicer, server)
 
     return App(
         service_names=[
@@ -131,12 +99,107 @@ async def build(runtime: Runtime[TelemetrySettings]) -> App:
         ],
         register=register,
         workers=[
-            Worker("partitions", lambda stopping: _keep_partitions(partitions, stopping)),
+            Worker("partitions", lambda end: _keep_partitions(write_path.partitions, end)),
             Worker("latest", LatestFollower(folder, clock).run),
-            Worker("commit-hints", hints.run),
+            Worker("commit-hints", neighbours.hints.run),
         ],
-        drain=[queue.drain],
+        drain=[write_path.queue.drain],
         hot_methods=links.HOT_METHODS,
+    )
+
+
+async def _meet_neighbours(runtime: Runtime[TelemetrySettings], facts: FactsCache) -> _Neighbours:
+    channels, settings = runtime.channels, runtime.settings
+    changes = NatsDeviceChanges(runtime.messaging, facts.forget)
+    await changes.listen()
+    return _Neighbours(
+        GrpcCompanyDirectory(channels.channel(settings.companies_target)),
+        GrpcTokenIssuer(channels.channel(settings.auth_target)),
+        NatsCommitHints(runtime.messaging),
+        changes,
+    )
+
+
+async def _build_write_path(
+    runtime: Runtime[TelemetrySettings], facts: FactsCache, hints: NatsCommitHints
+) -> _WritePath:
+    settings, database = runtime.settings, runtime.database
+    window = TimeWindow(
+        back_ms=settings.retention_d * 24 * _MS_PER_HOUR,
+        ahead_ms=int(settings.ahead_h * _MS_PER_HOUR),
+    )
+    partitions = PostgresPartitions(database, window=window, clock=clock)
+    await partitions.keep()
+    queue = GroupCommit(
+        [PostgresBatchStore(database, partitions) for _ in range(settings.writers)],
+        FlushLimits(
+            interval_s=settings.flush_interval_ms / 1000,
+            flush_batches=settings.flush_batches_max,
+            queue_batches=settings.queue_batches_max,
+        ),
+        metrics.FlushTelemetry(runtime.metrics, runtime.tracer, hints.announce),
+    )
+    uploads = Uploads(
+        WireBodyReader(),
+        facts,
+        PostgresBootAnchors(database),
+        partitions,
+        queue,
+        metrics.UploadMetrics(runtime.metrics),
+        window=window,
+        clock=clock,
+    )
+    return _WritePath(uploads, queue, partitions)
+
+
+def _build_link(
+    runtime: Runtime[TelemetrySettings], uploads: Uploads, neighbours: _Neighbours
+) -> links.DeviceLink:
+    settings = runtime.settings
+    claims = ClaimUseCases(
+        PostgresRegistry(runtime.database),
+        neighbours.tokens,
+        clock=clock,
+        claim_key=settings.claim_key.get_secret_value().encode(),
+    )
+    renewals = TokenRenewals(neighbours.tokens, before_end_s=settings.token_renewal_h * 3600)
+    return links.DeviceLink(
+        claims, uploads, renewals, clock=clock, next_upload_s=settings.upload_interval_s
+    )
+
+
+def _build_devices(
+    runtime: Runtime[TelemetrySettings], neighbours: _Neighbours
+) -> devices.DeviceServicer:
+    return devices.DeviceServicer(
+        DeviceUseCases(
+            PostgresRegistry(runtime.database),
+            neighbours.companies,
+            neighbours.tokens,
+            neighbours.changes,
+            clock=clock,
+            new_id=new_id,
+            claim_ttl=timedelta(hours=runtime.settings.claim_ttl_h),
+        )
+    )
+
+
+def _build_readings(
+    runtime: Runtime[TelemetrySettings], neighbours: _Neighbours, feeds: LiveFeeds
+) -> readings.ReadingServicer:
+    registry = PostgresRegistry(runtime.database)
+    latest = PostgresLatestReader(runtime.database)
+    history = PostgresHistory(runtime.database)
+    return readings.ReadingServicer(
+        ReadingUseCases(registry, history, latest, clock=clock),
+        WatchUseCases(
+            registry,
+            neighbours.companies,
+            latest,
+            feeds,
+            clock=clock,
+            stopping=runtime.stopping,
+        ),
     )
 
 
