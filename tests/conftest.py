@@ -9,13 +9,17 @@ from xdist.scheduler import LoadScopeScheduling
 
 pytest_plugins = [
     "tests.fixtures",  # first: has the asserts of all below rewritten, whichever imports which
+    "tests.fixtures.every_service",
+    "tests.fixtures.auth_service",
     "tests.fixtures.nats",
     "tests.fixtures.otlp",
     "tests.fixtures.people_and_companies",
+    "tests.fixtures.platform",
     "tests.fixtures.postgres",
     "tests.fixtures.stack",
     "tests.fixtures.token_authority",
     "tests.fixtures.tokens",
+    "tests.fixtures.two_tenants",
 ]
 
 # Folders whose tests share one expensive system. They take longest, so they go first.
