@@ -35,7 +35,7 @@ async def spawn(
         "-c",
         program,
         *arguments,
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": os.getcwd(), **environment},
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(Path.cwd()), **environment},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )

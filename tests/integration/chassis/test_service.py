@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from tests.integration.chassis.waiting import until
 from tests.unit.chassis.echo import SERVICE, EchoService, Said, call
 from tests.unit.chassis.test_pipeline_failures import details_of
 
+make_reflection_stub: Any = reflection_pb2_grpc.ServerReflectionStub
 Serving = health_pb2.HealthCheckResponse
 Start = Callable[..., contextlib.AbstractAsyncContextManager["Kettle"]]
 
@@ -40,7 +41,7 @@ class Kettle:
 
     async def health(self, name: str = "") -> Any:
         """Ask for the health of a service."""
-        stub = health_pb2_grpc.HealthStub(self.channel)
+        stub: Any = health_pb2_grpc.HealthStub(self.channel)
         answer = await stub.Check(health_pb2.HealthCheckRequest(service=name))
         return answer.status
 
@@ -136,7 +137,7 @@ async def test_own_checks_hold_up_the_start(start: Start) -> None:
 async def test_reflection_lists_the_public_contract(start: Start) -> None:
     """Any service tells about every public one, and about no internal one."""
     async with start() as kettle:
-        stub = reflection_pb2_grpc.ServerReflectionStub(kettle.channel)
+        stub: Any = make_reflection_stub(kettle.channel)
         request = reflection_pb2.ServerReflectionRequest(list_services="")
         answers = [answer async for answer in stub.ServerReflectionInfo(iter([request]))]
         names = {service.name for service in answers[0].list_services_response.service}
@@ -147,7 +148,7 @@ async def test_reflection_lists_the_public_contract(start: Start) -> None:
 async def test_reflection_does_not_tell_of_internal_files(start: Start) -> None:
     """Asking by name doesn't help either."""
     async with start() as kettle:
-        stub = reflection_pb2_grpc.ServerReflectionStub(kettle.channel)
+        stub: Any = make_reflection_stub(kettle.channel)
         symbols = ["dashtrack.auth.internal.v1.TokenService", "dashtrack.users.v1.UserService"]
         requests = [
             reflection_pb2.ServerReflectionRequest(file_containing_symbol=symbol)
@@ -360,7 +361,7 @@ async def test_stop_says_so_before_it_turns_anybody_away(
     running = await service.__aenter__()
     address = f"127.0.0.1:{running.running.grpc_port}"
     async with grpc.aio.insecure_channel(address) as channel:
-        stub = health_pb2_grpc.HealthStub(channel)
+        stub: Any = health_pb2_grpc.HealthStub(channel)
         watch = stub.Watch(health_pb2.HealthCheckRequest(service=SERVICE))
         assert (await watch.read()).status == Serving.SERVING
         stopping = asyncio.create_task(service.__aexit__(None, None, None))

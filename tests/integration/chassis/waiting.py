@@ -1,9 +1,9 @@
 """Waiting for what happens in its own time; the test's own time limit bounds it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import AsyncIterator, TypeVar
+from typing import TypeVar
 
 from services.chassis.errors import Unavailable
 from services.chassis.workers import Worker

@@ -146,7 +146,7 @@ async def call(channel: grpc.aio.Channel, method: str, *texts: str, **options: A
     serializers = (Said.SerializeToString, Said.FromString)
     requests = [Said(text=text) for text in texts or ("hello",)]
     if method.endswith("BidiStream"):
-        stream = channel.stream_stream(path, *serializers)(iter(requests), **options)
+        stream: Any = channel.stream_stream(path, *serializers)(iter(requests), **options)
     elif method.endswith(("ServerStream", "Endless")):
         stream = channel.unary_stream(path, *serializers)(requests[0], **options)
     elif method.endswith("ClientStream"):

@@ -50,12 +50,10 @@ def test_records_of_libraries_look_the_same(out: io.StringIO) -> None:
 
 def test_stack_stays_on_the_line(out: io.StringIO) -> None:
     """An exception is part of its event, however many lines it has."""
-    try:
-        raise RuntimeError("first\nsecond")
-    except RuntimeError:
-        get_logger("kettle").exception("burnt")
+    error = RuntimeError("first\nsecond")
+    get_logger("kettle").error("burnt", exc_info=error)
     (event,) = lines(out)
-    assert "Traceback" in event["exception"]
+    assert "RuntimeError" in event["exception"]
     assert "first\nsecond" in event["exception"]
 
 
@@ -90,10 +88,8 @@ def test_secrets_are_taken_out(out: io.StringIO, facts: dict[str, Any]) -> None:
 
 def test_secrets_are_taken_out_of_stacks_and_library_records(out: io.StringIO) -> None:
     """What others say about our secrets is not logged either."""
-    try:
-        raise RuntimeError("can't reach postgresql://kettle:hunter2@127.0.0.1/kettle")
-    except RuntimeError:
-        get_logger("kettle").exception("down")
+    error = RuntimeError("can't reach postgresql://kettle:hunter2@127.0.0.1/kettle")
+    get_logger("kettle").error("down", exc_info=error)
     logging.getLogger("library").error("sent Bearer hunter2")
     assert "hunter2" not in out.getvalue()
 

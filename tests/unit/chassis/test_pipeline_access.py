@@ -12,8 +12,8 @@ from services.chassis.rpc.pipeline import Pipeline
 from services.chassis.tokens import TokenVerifier
 from tests.fixtures.tokens import TokenMint, bearer
 from tests.unit.chassis.conftest import EchoServer
-from tests.unit.chassis.echo import SERVICE, SHAPES, EchoService, Said, call
-from tests.unit.chassis.test_pipeline_failures import details_of, failure
+from tests.unit.chassis.echo import SHAPES, EchoService, Said, call
+from tests.unit.chassis.test_pipeline_failures import details_of, failure, raw_call
 
 COMPANY = uuid.UUID(int=7)
 
@@ -125,7 +125,7 @@ async def test_access_is_refused_before_the_request_is_looked_at(
 ) -> None:
     """A stranger learns nothing about what a valid request looks like."""
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await echo_server.channel.unary_unary(f"/{SERVICE}/ManagersUnary")(b"\x0a\xff")
+        await raw_call(echo_server, "ManagersUnary", b"\x0a\xff")
     assert caught.value.code() is grpc.StatusCode.UNAUTHENTICATED
 
 

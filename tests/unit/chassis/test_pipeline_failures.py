@@ -45,6 +45,12 @@ async def failure(server: EchoServer, method: str, **options: Any) -> grpc.aio.A
     return caught.value
 
 
+async def raw_call(server: EchoServer, method: str, body: bytes) -> None:
+    """Call a method with any bytes."""
+    channel: Any = server.channel
+    await channel.unary_unary(f"/{SERVICE}/{method}")(body)
+
+
 def details_of(error: grpc.aio.AioRpcError) -> dict[str, Any]:
     """Unpack the details of a status by their type."""
     metadata = dict(error.trailing_metadata())
@@ -203,19 +209,17 @@ async def test_undecodable_request_is_the_callers_fault(
     echo_server: EchoServer, shape: str
 ) -> None:
     """Bytes that are no message are answered INVALID_ARGUMENT."""
-    channel = echo_server.channel
+    channel: Any = echo_server.channel
     path = f"/{SERVICE}/{shape}"
     garbage = b"\x0a\xff"
+    calls = {
+        "Unary": lambda: channel.unary_unary(path)(garbage),
+        "ServerStream": lambda: channel.unary_stream(path)(garbage).read(),
+        "ClientStream": lambda: channel.stream_unary(path)(iter([garbage])),
+        "BidiStream": lambda: channel.stream_stream(path)(iter([garbage])).read(),
+    }
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        match shape:
-            case "Unary":
-                await channel.unary_unary(path)(garbage)
-            case "ServerStream":
-                await channel.unary_stream(path)(garbage).read()
-            case "ClientStream":
-                await channel.stream_unary(path)(iter([garbage]))
-            case _:
-                await channel.stream_stream(path)(iter([garbage])).read()
+        await calls[shape]()
     assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
 
 
@@ -224,7 +228,7 @@ async def test_undecodable_request_of_a_hot_method_is_the_callers_fault(
 ) -> None:
     """The hot path decodes as carefully as the others."""
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await echo_server.channel.unary_unary(f"/{SERVICE}/Hot")(b"\x0a\xff")
+        await raw_call(echo_server, "Hot", b"\x0a\xff")
     assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
 
 
@@ -237,7 +241,7 @@ async def test_edit_conflict_is_aborted(echo_server: EchoServer) -> None:
 async def test_unknown_method_is_unimplemented(echo_server: EchoServer) -> None:
     """What isn't served is said not to be."""
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await echo_server.channel.unary_unary(f"/{SERVICE}/Nope")(b"")
+        await raw_call(echo_server, "Nope", b"")
     assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
 
 
@@ -245,7 +249,8 @@ async def test_details_agree_with_the_status(echo_server: EchoServer) -> None:
     """The rich status says the same code and message as the plain one."""
     echo_server.service.behaviour = raising(KettleNotFound("Kein Kessel für Müller."))
     error = await failure(echo_server, "Unary")
-    status = rpc_status.from_call(_Call(error))
+    call_of_error: Any = _Call(error)
+    status = rpc_status.from_call(call_of_error)
     assert status is not None
     assert status.message == "Kein Kessel für Müller."
 

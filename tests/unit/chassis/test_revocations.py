@@ -42,7 +42,9 @@ def revocation(
 
 async def test_revoked_session_is_covered_and_others_are_not() -> None:
     """Ending one session leaves the person's other sessions alone."""
-    revocations = RevocationList(Pages(RevocationPage([revocation(session=SESSION)], "1", False)))
+    revocations = RevocationList(
+        Pages(RevocationPage([revocation(session=SESSION)], "1", more=False))
+    )
     await revocations.pull()
     assert revocations.covers(caller(), issued_at_s=0)
     assert not revocations.covers(caller(session=uuid.UUID(int=9)), issued_at_s=0)
@@ -50,7 +52,7 @@ async def test_revoked_session_is_covered_and_others_are_not() -> None:
 
 async def test_revoked_subject_may_come_back_with_a_newer_token() -> None:
     """Revoking a subject ends what was issued until then."""
-    page = RevocationPage([revocation(subject=SUBJECT, revoked_at_s=100)], "1", False)
+    page = RevocationPage([revocation(subject=SUBJECT, revoked_at_s=100)], "1", more=False)
     revocations = RevocationList(Pages(page))
     await revocations.pull()
     assert revocations.covers(caller(), issued_at_s=99)
@@ -64,7 +66,7 @@ async def test_older_revocation_does_not_undo_a_newer_one() -> None:
         revocation(subject=SUBJECT, revoked_at_s=200),
         revocation(subject=SUBJECT, revoked_at_s=100),
     ]
-    revocations = RevocationList(Pages(RevocationPage(entries, "1", False)))
+    revocations = RevocationList(Pages(RevocationPage(entries, "1", more=False)))
     await revocations.pull()
     assert revocations.covers(caller(), issued_at_s=150)
 
@@ -91,6 +93,6 @@ async def test_source_that_repeats_itself_ends_the_pull() -> None:
 async def test_revocations_are_forgotten_once_the_tokens_have_expired() -> None:
     """The list stays as short as what still matters."""
     entries = [revocation(session=SESSION, life_s=-1), revocation(subject=SUBJECT, life_s=-1)]
-    revocations = RevocationList(Pages(RevocationPage(entries, "1", False)))
+    revocations = RevocationList(Pages(RevocationPage(entries, "1", more=False)))
     await revocations.pull()
     assert not revocations.covers(caller(), issued_at_s=0)
