@@ -35,11 +35,12 @@ def _logs(settings: StackSettings, part: str | None, *, follow: bool) -> int:
         print(f"There is no log of {part}; there are: {', '.join(known)}", file=sys.stderr)
         return 1
     chosen = known if part is None else {part: known[part]}
-    for name, path in chosen.items():
-        logs.print_lines(name if len(chosen) > 1 else "", logs.tail(path, _LINES_SHOWN))
     if follow:
         with contextlib.suppress(KeyboardInterrupt):
-            logs.follow(chosen)
+            logs.follow(chosen, _LINES_SHOWN)
+    else:
+        for name, path in chosen.items():
+            logs.print_lines(name if len(chosen) > 1 else "", logs.tail(path, _LINES_SHOWN))
     return 0
 
 

