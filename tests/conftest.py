@@ -9,8 +9,8 @@ from xdist.scheduler import LoadScopeScheduling
 
 pytest_plugins = [
     "tests.fixtures",  # first: has the asserts of all below rewritten, whichever imports which
-    "tests.fixtures.every_service",
     "tests.fixtures.auth_service",
+    "tests.fixtures.every_service",
     "tests.fixtures.nats",
     "tests.fixtures.otlp",
     "tests.fixtures.people_and_companies",

@@ -1,0 +1,235 @@
+"""Who may call what, and whose data they reach: every RPC of the protos, with every caller."""
+
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from dashtrack.companies.v1 import company_service_pb2 as companies
+from dashtrack.companies.v1 import vehicle_service_pb2 as vehicles
+from dashtrack.options.v1 import options_pb2
+from dashtrack.telemetry.v1 import device_service_pb2 as devices
+from dashtrack.telemetry.v1 import reading_service_pb2 as readings
+from dashtrack.users.v1 import user_service_pb2 as users
+from google.protobuf.message import Message
+from grpc import StatusCode
+
+from services.chassis.identity import Role
+from tests.fixtures.rpcs import RPCS
+from tests.fixtures.two_tenants import (
+    CREATE_USER,
+    CREATE_VEHICLE,
+    REGISTER_DEVICE,
+    Tenant,
+    TwoTenants,
+    new_device,
+    new_user,
+    new_vehicle,
+)
+
+CALLERS = ["nobody", *Role, "device", "service"]
+MEMBERS = [role for role in Role if role is not Role.MASTER]
+
+# Refusals that come from the access rules; any other answer means that the caller was let in.
+ACCESS_REASONS = frozenset(
+    {
+        "PERMISSION_DENIED",
+        "TOKEN_AUDIENCE",
+        "TOKEN_EXPIRED",
+        "TOKEN_INVALID",
+        "TOKEN_MISSING",
+        "TOKEN_REVOKED",
+        "UNAUTHENTICATED",
+    }
+)
+
+
+def expected_refusal(access: options_pb2.Access, caller: str) -> tuple[StatusCode, str] | None:
+    """Say how a caller is refused according to the method's option: None if it is let in."""
+    if access.caller == options_pb2.CALLER_PUBLIC:
+        return None
+    if caller == "nobody":
+        return StatusCode.UNAUTHENTICATED, "TOKEN_MISSING"
+    kind = caller.upper() if caller in {"device", "service"} else "USER"
+    if access.caller != options_pb2.Caller.Value(f"CALLER_{kind}"):
+        return StatusCode.PERMISSION_DENIED, "TOKEN_AUDIENCE"
+    if kind == "USER" and options_pb2.Role.Value(f"ROLE_{caller.upper()}") not in access.roles:
+        return StatusCode.PERMISSION_DENIED, "PERMISSION_DENIED"
+    return None
+
+
+@pytest.mark.parametrize("caller", CALLERS)
+@pytest.mark.parametrize("path", RPCS)
+def test_methods_let_in_whom_their_option_names(world: TwoTenants, path: str, caller: str) -> None:
+    """The option in the proto, and nothing else, decides who gets past the door."""
+    request = RPCS[path].new_request()
+    expected = expected_refusal(RPCS[path].access, caller)
+
+    outcome = world.outcome(path, request, caller)
+
+    if expected is None:
+        assert outcome.reason not in ACCESS_REASONS
+        assert outcome.code not in {StatusCode.INTERNAL, StatusCode.UNKNOWN}
+    else:
+        assert (outcome.code, outcome.reason) == expected
+
+
+def renamed_user(tenant: Tenant) -> Message:
+    """Ask for a driver's new name."""
+    return users.UpdateUserRequest(user=users.User(user_id=tenant.user_id, display_name="Rui"))
+
+
+def translated_company(tenant: Tenant) -> Message:
+    """Ask for a company's language."""
+    company = companies.Company(company_id=tenant.company_id, language_code="pt")
+    return companies.UpdateCompanyRequest(company=company)
+
+
+# What answers about something that is there; the device is, and has sent nothing yet.
+FOUND = frozenset({"", "SENSOR_NOT_FOUND"})
+
+
+@dataclass(frozen=True)
+class Reach:
+    """How a method is asked for something of a tenant, and how it denies that it exists."""
+
+    request: Callable[[Tenant], Message]
+    reason: str
+
+
+def of_company(request_type: Callable[..., Message]) -> Reach:
+    """Describe a method that is given a company."""
+    return Reach(lambda tenant: request_type(company_id=tenant.company_id), "COMPANY_NOT_FOUND")
+
+
+def of_user(request_type: Callable[..., Message]) -> Reach:
+    """Describe a method that is given a person."""
+    return Reach(lambda tenant: request_type(user_id=tenant.user_id), "USER_NOT_FOUND")
+
+
+def of_device(request_type: Callable[..., Message], **more: str) -> Reach:
+    """Describe a method that is given a device."""
+    return Reach(
+        lambda tenant: request_type(device_id=tenant.device_id, **more), "DEVICE_NOT_FOUND"
+    )
+
+
+REACHES: Mapping[str, Reach] = {
+    CREATE_USER: Reach(new_user, "COMPANY_NOT_FOUND"),
+    "/dashtrack.users.v1.UserService/GetUser": of_user(users.GetUserRequest),
+    "/dashtrack.users.v1.UserService/ListUsers": of_company(users.ListUsersRequest),
+    "/dashtrack.users.v1.UserService/UpdateUser": Reach(renamed_user, "USER_NOT_FOUND"),
+    "/dashtrack.users.v1.UserService/DeactivateUser": of_user(users.DeactivateUserRequest),
+    "/dashtrack.companies.v1.CompanyService/GetCompany": of_company(companies.GetCompanyRequest),
+    "/dashtrack.companies.v1.CompanyService/UpdateCompany": Reach(
+        translated_company, "COMPANY_NOT_FOUND"
+    ),
+    CREATE_VEHICLE: Reach(new_vehicle, "COMPANY_NOT_FOUND"),
+    "/dashtrack.companies.v1.VehicleService/GetVehicle": Reach(
+        lambda tenant: vehicles.GetVehicleRequest(vehicle_id=tenant.vehicle_id),
+        "VEHICLE_NOT_FOUND",
+    ),
+    "/dashtrack.companies.v1.VehicleService/ListVehicles": of_company(vehicles.ListVehiclesRequest),
+    REGISTER_DEVICE: Reach(new_device, "COMPANY_NOT_FOUND"),
+    "/dashtrack.telemetry.v1.DeviceService/GetDevice": of_device(devices.GetDeviceRequest),
+    "/dashtrack.telemetry.v1.DeviceService/ListDevices": of_company(devices.ListDevicesRequest),
+    "/dashtrack.telemetry.v1.DeviceService/DisableDevice": of_device(devices.DisableDeviceRequest),
+    "/dashtrack.telemetry.v1.ReadingService/GetLatestReadings": of_device(
+        readings.GetLatestReadingsRequest
+    ),
+    "/dashtrack.telemetry.v1.ReadingService/ListReadings": of_device(
+        readings.ListReadingsRequest, sensor="speed"
+    ),
+    "/dashtrack.telemetry.v1.ReadingService/ListPositions": of_device(
+        readings.ListPositionsRequest
+    ),
+    "/dashtrack.telemetry.v1.ReadingService/WatchReadings": of_company(
+        readings.WatchReadingsRequest
+    ),
+}
+# Nothing of another company can be named in their requests; what they list is tested below.
+NAMELESS = frozenset({"/dashtrack.companies.v1.CompanyService/ListCompanies"})
+
+
+def reaching() -> list[Any]:
+    """Find the methods by which members reach their company, with each role that may."""
+    return [
+        pytest.param(path, role, id=f"{path}-{role}")
+        for path, rpc in RPCS.items()
+        if rpc.access.reach == options_pb2.REACH_COMPANY and path not in NAMELESS
+        for role in MEMBERS
+        if role in rpc.roles
+    ]
+
+
+@pytest.mark.parametrize(("path", "role"), reaching())
+def test_members_reach_their_own_company_alone(world: TwoTenants, path: str, role: Role) -> None:
+    """Own things answer; foreign things answer exactly as things that do not exist."""
+    reach = REACHES[path]
+    unknown = Tenant(*(str(uuid.uuid4()) for _ in range(4)))
+
+    for tenant in (world.foreign, unknown):
+        outcome = world.outcome(path, reach.request(tenant), role)
+        assert (outcome.code, outcome.reason) == (StatusCode.NOT_FOUND, reach.reason)
+    outcome = world.outcome(path, reach.request(world.own), role)
+    assert outcome.reason in FOUND
+
+
+@pytest.mark.parametrize("path", REACHES)
+def test_masters_reach_every_company(world: TwoTenants, path: str) -> None:
+    """A master is denied nothing that exists."""
+    for tenant in (world.own, world.foreign):
+        outcome = world.outcome(path, REACHES[path].request(tenant), Role.MASTER)
+        assert outcome.reason in FOUND
+
+
+LISTS = {
+    "/dashtrack.users.v1.UserService/ListUsers": "users",
+    "/dashtrack.companies.v1.CompanyService/ListCompanies": "companies",
+    "/dashtrack.companies.v1.VehicleService/ListVehicles": "vehicles",
+    "/dashtrack.telemetry.v1.DeviceService/ListDevices": "devices",
+}
+
+
+@pytest.mark.parametrize("path", LISTS)
+def test_lists_hold_what_the_caller_reaches(world: TwoTenants, path: str) -> None:
+    """Without a filter, members get their company's, and masters everybody's."""
+    found = {
+        role: {
+            item.company_id
+            for item in getattr(world.call(path, RPCS[path].new_request(), role), LISTS[path])
+        }
+        for role in (Role.MASTER, Role.COMPANY_ADMIN, Role.MANAGER)
+    }
+
+    own = world.own.company_id
+    assert found[Role.MASTER] >= {own, world.foreign.company_id}
+    assert found[Role.COMPANY_ADMIN] == found[Role.MANAGER] == {own}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        path
+        for path, rpc in RPCS.items()
+        if rpc.access.reach == options_pb2.REACH_SELF
+        or rpc.access.caller == options_pb2.CALLER_DEVICE
+    ],
+)
+def test_whoever_reaches_only_themselves_names_nobody(path: str) -> None:
+    """A request about the caller has no field for anybody else."""
+    named = {field.name for field in RPCS[path].method.input_type.fields}
+
+    assert not named & {"company_id", "user_id", "vehicle_id", "device_id", "session_id"}
+
+
+def test_no_method_is_forgotten() -> None:
+    """Every method that reaches a company says here how its reach is tested."""
+    by_members = {
+        path
+        for path, rpc in RPCS.items()
+        if rpc.access.reach == options_pb2.REACH_COMPANY and rpc.roles != {Role.MASTER}
+    }
+
+    assert by_members == REACHES.keys() | NAMELESS
