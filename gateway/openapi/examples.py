@@ -50,14 +50,14 @@ _BY_NAME: Mapping[str, Any] = {
     "token": "eyJhbGciOiJFZERTQSJ9.e30.c2lnbmF0dXJl",
     "access_token": "eyJhbGciOiJFZERTQSJ9.e30.c2lnbmF0dXJl",
     "token_type": "Bearer",
-    "update_mask": "display_name",
+    "update_mask": "displayName",
     "value": 90.5,
     "etag": "",
 }
 _BY_TYPE: Mapping[str, Any] = {
     ".google.protobuf.Timestamp": _TIME,
     ".google.protobuf.Duration": "1s",
-    ".google.protobuf.FieldMask": "display_name",
+    ".google.protobuf.FieldMask": "displayName",
     ".google.protobuf.Empty": {},
     ANY: {"@type": "type.googleapis.com/google.protobuf.Empty", "value": {}},
 }

@@ -1,0 +1,139 @@
+"""Calls of any RPC in the three forms that the gateway understands."""
+
+import base64
+import struct
+import uuid
+from dataclasses import dataclass, field
+from typing import Any
+
+import grpc
+import httpx
+from google.protobuf import json_format
+from google.protobuf.message import Message
+
+from gateway.contract import Rpc
+from gateway.openapi.examples import request_example
+from gateway.openapi.schemas import Types
+from services.chassis.identity import Role
+from tests.fixtures.tokens import TokenMint
+from tests.gateway.backend import Services
+
+RAW = "application/x-protobuf"
+GRPC_WEB = "application/grpc-web+proto"
+_TRAILERS = 0x80
+
+
+@dataclass(frozen=True, slots=True)
+class RestCall:
+    """A REST call, and the message that it means."""
+
+    verb: str
+    path: str
+    message: Message
+    query: dict[str, str] = field(default_factory=dict)
+    body: Any = None
+
+    def send(self, client: httpx.Client, headers: dict[str, str]) -> httpx.Response:
+        """Send it."""
+        return client.request(
+            self.verb, self.path, params=self.query, json=self.body, headers=headers
+        )
+
+
+def rest_call(rpc: Rpc, services: Services) -> RestCall:
+    """Make a REST call of an RPC from its example."""
+    assert rpc.binding is not None
+    types = Types(services.files)
+    example = request_example(types, rpc.input_type)
+    message = json_format.ParseDict(
+        example, services.message(rpc.input_type), descriptor_pool=services.pool
+    )
+    path, rest = rpc.binding.template, dict(example)
+    for variable in [part.partition("}")[0] for part in path.split("{")[1:]]:
+        value, target = str(uuid.UUID(int=7)), message
+        *parents, last = variable.split(".")
+        for parent in parents:
+            target = getattr(target, parent)
+        if last == "sensor":
+            value = "coolant_temperature_c"
+        setattr(target, last, value)
+        path = path.replace("{" + variable + "}", value)
+        rest.pop(variable, None)
+        rest.pop(_camel(variable), None)
+    body = None
+    if rpc.binding.body == "*":
+        body = rest
+    elif rpc.binding.body:
+        body = rest.pop(rpc.binding.body)
+    query = {} if rpc.binding.body == "*" else {key: str(value) for key, value in rest.items()}
+    return RestCall(rpc.binding.verb, path, message, query, body)
+
+
+def _camel(name: str) -> str:
+    first, *others = name.split("_")
+    return first + "".join(word.capitalize() for word in others)
+
+
+def token_for(rpc: Rpc, mint: TokenMint) -> str | None:
+    """Issue a token that opens an RPC, if it needs one."""
+    if rpc.public:
+        return None
+    return mint.device(uuid.uuid4()) if rpc.for_devices else mint.user(Role.MASTER)
+
+
+def wrong_token_for(rpc: Rpc, mint: TokenMint) -> str:
+    """Issue a good token of another kind of caller."""
+    return mint.user(Role.MASTER) if rpc.for_devices else mint.device(uuid.uuid4())
+
+
+def authorization(token: str | None) -> dict[str, str]:
+    """Return the header that carries a token."""
+    return {"authorization": f"Bearer {token}"} if token else {}
+
+
+def native_call(
+    channel: grpc.Channel, rpc: Rpc, body: bytes, metadata: dict[str, str]
+) -> list[bytes]:
+    """Call an RPC over gRPC; return the messages."""
+    pairs = tuple(metadata.items())
+    if rpc.server_streaming:
+        return list(channel.unary_stream(rpc.path)(body, metadata=pairs, timeout=20))
+    return [channel.unary_unary(rpc.path)(body, metadata=pairs, timeout=20)]
+
+
+@dataclass(frozen=True, slots=True)
+class WebAnswer:
+    """What a gRPC-Web client makes of an answer."""
+
+    http_status: int
+    grpc_status: int
+    messages: list[bytes]
+    headers: httpx.Headers
+
+    @property
+    def details(self) -> bytes:
+        """The serialized status."""
+        text = self.headers["grpc-status-details-bin"]
+        return base64.b64decode(text + "=" * (-len(text) % 4))
+
+
+def web_call(
+    client: httpx.Client, rpc: Rpc, body: bytes, headers: dict[str, str] | None = None
+) -> WebAnswer:
+    """Call an RPC over gRPC-Web."""
+    frame = struct.pack(">BI", 0, len(body)) + body
+    response = client.post(
+        rpc.path, content=frame, headers={"content-type": GRPC_WEB} | (headers or {})
+    )
+    messages, status = [], response.headers.get("grpc-status")
+    rest = response.content
+    while rest:
+        flags, length = struct.unpack(">BI", rest[:5])
+        content, rest = rest[5 : 5 + length], rest[5 + length :]
+        if flags & _TRAILERS:
+            trailers = dict(line.split(":", 1) for line in content.decode().split("\r\n") if line)
+            status = trailers["grpc-status"]
+        else:
+            messages.append(content)
+    assert status is not None, response.text
+    return WebAnswer(response.status_code, int(status), messages, response.headers)
