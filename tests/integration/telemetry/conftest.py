@@ -92,9 +92,7 @@ class Fleet:
     def latest(self, board: Board) -> dict[str, float]:
         """Return the newest value of each sensor."""
         request = reading_pb.GetLatestReadingsRequest(device_id=str(board.device_id))
-        answer = self.readings.GetLatestReadings(
-            request, metadata=self.person(), timeout=TIMEOUT_S
-        )
+        answer = self.readings.GetLatestReadings(request, metadata=self.person(), timeout=TIMEOUT_S)
         return {reading.sensor: reading.value for reading in answer.sensors}
 
     def history(self, board: Board, sensor: str, **request: Any) -> list[tuple[int, float]]:
@@ -107,7 +105,9 @@ class Fleet:
                 metadata=self.person(),
                 timeout=TIMEOUT_S,
             )
-            found.extend((reading.time.ToMilliseconds(), reading.value) for reading in page.readings)
+            found.extend(
+                (reading.time.ToMilliseconds(), reading.value) for reading in page.readings
+            )
             if not page.next_page_token:
                 return found
             asked["page_token"] = page.next_page_token
