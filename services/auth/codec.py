@@ -24,6 +24,7 @@ JWKS_CONTENT_TYPE = "application/jwk-set+json"
 _TOKEN_TYPE = "Bearer"  # noqa: S105 - what kind of token it is
 _ROLES = {options_pb2.Role.Value(f"ROLE_{role.name}"): role for role in Role}
 _ROLE_NUMBERS = {role: number for number, role in _ROLES.items()}
+_EMAIL = re.compile(r"[^@\s\0]+@[^@\s\0]+")
 _POSITION = re.compile(r"[0-9]{1,18}")
 
 
@@ -102,8 +103,10 @@ def decode_user_changed(payload: bytes) -> PersonChange:
     event = user_events_pb2.UserChanged.FromString(payload)
     role = _ROLES.get(event.role)
     company_id = uuid.UUID(event.company_id) if event.company_id else None
-    if role is None or (role is Role.MASTER) != (company_id is None) or not event.email:
-        raise ValueError("the event's role, company and e-mail address don't go together")
+    if role is None or (role is Role.MASTER) != (company_id is None):
+        raise ValueError("the event's role and company don't go together")
+    if not _EMAIL.fullmatch(event.email):
+        raise ValueError("the event names no e-mail address")
     return PersonChange(
         event_id=uuid.UUID(event.event_id),
         user_id=uuid.UUID(event.user_id),

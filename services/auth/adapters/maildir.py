@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from email import policy
 from email.message import EmailMessage
 from email.utils import format_datetime
 from pathlib import Path
@@ -9,6 +10,8 @@ from pathlib import Path
 from services.auth.domain.mails import Mail
 from services.auth.ports import Clock
 
+# Addresses may hold any letter (RFC 6532).
+_POLICY = policy.default.clone(utf8=True)
 _SENDER = "DashTrack <no-reply@dashtrack.invalid>"
 
 
@@ -41,7 +44,7 @@ class MaildirMailer:
         unfinished.replace(self._folder / "new" / name)
 
     def _message(self, mail: Mail) -> EmailMessage:
-        message = EmailMessage()
+        message = EmailMessage(_POLICY)
         message["From"] = _SENDER
         message["To"] = mail.recipient
         message["Subject"] = mail.subject

@@ -18,9 +18,19 @@ from services.auth.storage.revocations import (
 )
 from services.auth.storage.sessions import PostgresSessionRepository
 from services.auth.storage.signing_keys import PostgresSigningKeyRepository
+from services.auth.storage.tables import EMAIL_KEY
 from services.auth.storage.vault import Vault
 from services.chassis.database import Database
+from services.chassis.errors import EditConflict
 from services.chassis.outbox import first_delivery
+
+
+def _email_taken() -> EditConflict:
+    # Users keeps addresses unique, so this is a change that has overtaken another one.
+    return EditConflict("Another person has this e-mail address.")
+
+
+_CONSTRAINTS = {EMAIL_KEY: _email_taken}
 
 
 class PostgresTransaction:
@@ -59,5 +69,5 @@ class PostgresStore:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[PostgresTransaction]:
         """Begin a unit of work that commits at the end of the block, or not at all if it raises."""
-        async with self._database.transaction() as session:
+        async with self._database.transaction(constraints=_CONSTRAINTS) as session:
             yield PostgresTransaction(session, self._vault)

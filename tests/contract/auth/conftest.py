@@ -14,7 +14,7 @@ from services.auth.storage.tables import AuthModel
 from services.auth.storage.vault import Vault
 from services.chassis.database import Database
 from services.chassis.migrations import migrate
-from tests.fixtures.auth_fakes import FakeStore
+from tests.fixtures.auth_fake_store import FakeStore
 from tests.fixtures.postgres import FreshDatabase, PostgresServer
 from tests.fixtures.running import run_async
 

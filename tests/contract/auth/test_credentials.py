@@ -9,6 +9,7 @@ import pytest
 
 from services.auth.domain.credentials import Credential, CredentialStatus, Invitation
 from services.auth.ports import Store
+from services.chassis.errors import EditConflict
 from services.chassis.identity import Role
 from tests.fixtures.auth_fakes import START
 from tests.fixtures.auth_world import a_credential
@@ -82,6 +83,17 @@ async def test_adding_never_replaces(store: Store) -> None:
             replace(credential, password_hash="other"), START
         )
         assert await tx.credentials.find(credential.user_id) == credential
+
+
+async def test_an_address_belongs_to_one_person(store: Store) -> None:
+    """A change that would take somebody else's comes again later."""
+    credential = await saved(store, a_credential())
+
+    with pytest.raises(EditConflict):
+        await saved(store, replace(a_credential(), email=credential.email))
+
+    async with store.transaction() as tx:
+        assert await tx.credentials.find_by_email(credential.email) == credential
 
 
 async def test_what_fails_leaves_nothing(store: Store) -> None:

@@ -82,10 +82,11 @@ async def test_a_mail_that_was_read_is_not_delivered_again(tmp_path: Path) -> No
 
 async def test_a_delivered_mail_says_what_it_should(tmp_path: Path) -> None:
     """Text and headers arrive, whichever letters they hold, and only the owner may read them."""
-    mail = a_mail()
+    mail = a_mail("jörg@müller.example")
     await MaildirMailer(tmp_path, FakeClock()).send(mail)
 
     (message,) = delivered(tmp_path)
+    assert message["To"] == "jörg@müller.example"
     assert message["Subject"] == "Grüße"
     assert message["X-Code"] == "42"
     assert message["Message-ID"] == f"<{mail.mail_id}@dashtrack.invalid>"

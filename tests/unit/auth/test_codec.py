@@ -44,6 +44,7 @@ def test_an_event_is_read_in_full() -> None:
         {"role": options_pb2.ROLE_MASTER},
         {"company_id": ""},
         {"email": ""},
+        {"email": "ada@example.com\nBcc: eve@example.com"},
     ],
 )
 def test_an_event_that_makes_no_sense_is_not_applied(wrong: dict[str, Any]) -> None:

@@ -8,7 +8,8 @@ import pytest
 from services.auth.adapters.key_ring import Ed25519KeyGenerator, KeyRing
 from services.auth.usecases.upkeep import RotateKeys
 from services.chassis.errors import Unavailable
-from tests.fixtures.auth_fakes import FakeClock, FakeStore
+from tests.fixtures.auth_fake_store import FakeStore
+from tests.fixtures.auth_fakes import FakeClock
 from tests.fixtures.auth_world import LIFETIMES, ROTATION
 
 
