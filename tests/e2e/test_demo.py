@@ -1,6 +1,8 @@
 """`make demo` fills a running stack, can be run again, and says plainly when nothing runs."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -13,21 +15,22 @@ pytestmark = pytest.mark.timeout(180)
 VEHICLES = 12
 
 
-def log_in(stack: Stack, role: str) -> httpx.Client:
+@contextmanager
+def logged_in(stack: Stack, role: str) -> Iterator[httpx.Client]:
     """Be one of the demo's people, by what the demo remembers."""
     people = json.loads((stack.layout.folder / "demo.json").read_text())
-    client = httpx.Client(base_url=stack.addresses.rest)
-    session = client.post("/v1/auth:login", json=people[role])
-    assert session.status_code == 200, session.text
-    client.headers["authorization"] = f"Bearer {session.json()['accessToken']}"
-    return client
+    with httpx.Client(base_url=stack.addresses.rest) as client:
+        session = client.post("/v1/auth:login", json=people[role])
+        assert session.status_code == 200, session.text
+        client.headers["authorization"] = f"Bearer {session.json()['accessToken']}"
+        yield client
 
 
 def test_the_demo_fills_the_stack_and_finds_everything_again(stack: Stack) -> None:
     """The second run makes nothing new but readings."""
     first = stack.run("demo", "--seconds", "3")
     assert first.returncode == 0, first.stdout
-    with log_in(stack, "manager") as manager:
+    with logged_in(stack, "manager") as manager:
         people = manager.get("/v1/users").json()["users"]
         vehicles = manager.get("/v1/vehicles").json()["vehicles"]
         devices = manager.get("/v1/devices").json()["devices"]
@@ -40,7 +43,7 @@ def test_the_demo_fills_the_stack_and_finds_everything_again(stack: Stack) -> No
         "ROLE_DRIVER",
     }
     assert len(vehicles) == len(devices) == VEHICLES
-    with log_in(stack, "manager") as manager:
+    with logged_in(stack, "manager") as manager:
         assert manager.get("/v1/users").json()["users"] == people
         assert manager.get("/v1/vehicles").json()["vehicles"] == vehicles
         after = manager.get("/v1/devices").json()["devices"]
@@ -51,7 +54,7 @@ def test_the_demo_fills_the_stack_and_finds_everything_again(stack: Stack) -> No
     assert [device["deviceId"] for device in after] == [device["deviceId"] for device in devices]
     assert all(device["status"] == "STATUS_CLAIMED" for device in after)
     assert len(hour.json()["readings"]) > 3500
-    with log_in(stack, "driver") as driver:
+    with logged_in(stack, "driver") as driver:
         assert driver.get("/v1/me").json()["role"] == "ROLE_DRIVER"
 
 

@@ -69,7 +69,7 @@ class Series:
 
 
 @pytest.fixture(scope="session")
-def company_id(platform: Platform) -> str:
+def fleet_company(platform: Platform) -> str:
     """A company that owns the boards of this module."""
     return platform.company()
 
@@ -89,7 +89,7 @@ def test_the_generated_trip_is_always_there() -> None:
 @pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize("path", _TRIPS, ids=[path.stem for path in _TRIPS])
 async def test_a_trip_comes_back_as_it_was_sent(
-    platform: Platform, transport: NotingTransport, company_id: str, path: Path, variant: str
+    platform: Platform, transport: NotingTransport, fleet_company: str, path: Path, variant: str
 ) -> None:
     """Times, values and positions, to the last bit that their encoding promises."""
     options = VARIANTS[variant]
@@ -97,7 +97,7 @@ async def test_a_trip_comes_back_as_it_was_sent(
     started_ms = time.time_ns() // 1_000_000 - trip.duration_ms
     sent = trip.starting_at(started_ms)
     board = Board(
-        _registered(platform, company_id, f"{variant}-{trip.name}"),
+        _registered(platform, fleet_company, f"{variant}-{trip.name}"),
         transport,
         options=options,
         booted_unix_ms=started_ms,
@@ -125,14 +125,14 @@ async def test_a_trip_comes_back_as_it_was_sent(
 
 
 async def test_an_upload_whose_answer_was_lost_is_stored_once(
-    platform: Platform, transport: NotingTransport, company_id: str
+    platform: Platform, transport: NotingTransport, fleet_company: str
 ) -> None:
     """The board sends the same bytes again, is told that they were there, and all goes on."""
     trip = read_trip(_TRIPS[0])
     started_ms = time.time_ns() // 1_000_000 - trip.duration_ms
     sent = trip.starting_at(started_ms)
     board = Board(
-        _registered(platform, company_id, "lost-answers"),
+        _registered(platform, fleet_company, "lost-answers"),
         transport,
         options=BoardOptions(backoff=Backoff(base_s=0.01, max_s=0.1)),
     )

@@ -129,14 +129,15 @@ def _ways_to_look(addresses: Addresses, state: DemoState, device_id: str) -> str
     login = f"{addresses.rest}/v1/auth:login -H 'content-type: application/json' -d @-"
     device = f"{addresses.rest}/v1/devices/{device_id}"
     bearer = '-H "authorization: Bearer $TOKEN"'
+    pretty = "| python3 -m json.tool"
     return f"""
 Look at it as the manager (passwords: {state.file}):
 
   TOKEN=$(python3 -c "{login_body}" \\
     | curl -sf {login} | python3 -c "{extract}")
-  curl -sf {addresses.rest}/v1/devices?pageSize=3 {bearer}
-  curl -sf {device}/latest {bearer}
-  curl -sf "{device}/sensors/speed_kmh/readings?pageSize=5" {bearer}
+  curl -sf {addresses.rest}/v1/devices?pageSize=3 {bearer} {pretty}
+  curl -sf {device}/latest {bearer} {pretty}
+  curl -sf "{device}/sensors/speed_kmh/readings?pageSize=5" {bearer} {pretty}
   curl -sN --max-time 10 "{addresses.rest}/v1/readings:watch?deviceId={device_id}" {bearer}
 
 The API to browse and try: {addresses.documentation}"""
