@@ -6,18 +6,17 @@ Whatever is left all the same is found by the next `up` or `down` through its pi
 
 import asyncio
 import contextlib
-import errno
 import fcntl
 import logging
 import os
 import signal
-import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from services.stack import logs
 from services.stack.layout import Layout
-from services.stack.parts import ListeningPort, Part
+from services.stack.parts import Part
+from services.stack.port_check import PortTaken, require_free_ports
 from services.stack.processes import ProcessIdentity, end_leftovers
 from services.stack.settings import StackSettings
 from services.stack.status import Phase, StackStatus
@@ -27,17 +26,6 @@ ALREADY_RUNNING = 3
 """Exit code of a supervisor that finds another at work in its state folder."""
 
 log = logging.getLogger(__name__)
-
-
-class PortTaken(Exception):
-    """Another program listens where a part should."""
-
-    def __init__(self, part: str, port: ListeningPort) -> None:
-        super().__init__(
-            f"port {port.number} of {part} is taken by another program: "
-            f"move it with {port.setting}, or all ports with `make up PORT_OFFSET=100`"
-        )
-        self.part = part
 
 
 @contextmanager
@@ -51,21 +39,6 @@ def exclusive_lock(layout: Layout) -> Iterator[bool]:
             yield False
             return
         yield True
-
-
-def check_ports(parts: Sequence[Part]) -> None:
-    """Find out now, with a helpful message, what would fail later with an obscure one."""
-    for part in parts:
-        for port in part.ports:
-            with socket.socket() as probe:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                try:
-                    probe.bind((port.host, port.number))
-                    probe.listen(1)
-                except OSError as err:
-                    if err.errno != errno.EADDRINUSE:
-                        raise
-                    raise PortTaken(part.name, port) from err
 
 
 class Supervisor:
@@ -97,7 +70,7 @@ class Supervisor:
         tasks: list[asyncio.Task[None]] = []
         try:
             await asyncio.to_thread(end_leftovers, self._layout.run, self._settings.stop_timeout_s)
-            check_ports([supervised.part for supervised in self._parts.values()])
+            await require_free_ports([part.part for part in self._parts.values()])
             tasks = [
                 *(asyncio.create_task(self._run_part(part)) for part in self._parts.values()),
                 asyncio.create_task(self._announce()),

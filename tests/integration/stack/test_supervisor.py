@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import socket
+import struct
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -173,6 +174,20 @@ async def test_a_taken_port_is_named_with_its_setting(settings: StackSettings) -
     assert str(port) in stack.status.failure
     assert "THE_SETTING" in stack.status.failure
     assert stack.status.culprit == "one"
+
+
+async def test_a_port_that_a_client_has_just_had_is_waited_for(settings: StackSettings) -> None:
+    """The kernel hands our ports to clients, too; it takes them back."""
+    with socket.create_server(("127.0.0.1", 0)) as elsewhere:
+        client = socket.create_connection(elsewhere.getsockname())
+        port = client.getsockname()[1]
+        async with running(settings, Server("one", port)) as stack:
+            await asyncio.sleep(0.5)
+            assert stack.part("one").state is State.WAITING
+            # A reset leaves no trace, where an orderly end would hold the port for a minute.
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            client.close()
+            await stack.until(lambda: stack.part("one").state is State.HEALTHY)
 
 
 async def test_a_leftover_of_a_killed_supervisor_is_ended_first(settings: StackSettings) -> None:
