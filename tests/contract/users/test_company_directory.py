@@ -28,17 +28,21 @@ class Directories:
     known_id: uuid.UUID
 
 
-@pytest.fixture
-async def channels(token_authority: TokenAuthority) -> AsyncIterator[Channels]:
-    """The channels of the users service."""
-    settings = UsersSettings(
+def users_settings(auth_target: str) -> UsersSettings:
+    """Make the settings of a users service that gets its service tokens there."""
+    return UsersSettings(
         database_url="unused-here",
         nats_password="unused-here",
         service_secret=SERVICE_SECRET,
-        auth_target=token_authority.target,
+        auth_target=auth_target,
         bootstrap_email="root@dashtrack.test",
     )
-    channels = Channels(settings, "users", TracerProvider())
+
+
+@pytest.fixture
+async def channels(token_authority: TokenAuthority) -> AsyncIterator[Channels]:
+    """The channels of the users service."""
+    channels = Channels(users_settings(token_authority.target), "users", TracerProvider())
     yield channels
     await channels.close()
 
@@ -90,3 +94,16 @@ async def test_silence_is_no_answer(directories: Directories) -> None:
         await directories.away.require(directories.known_id)
 
     assert refusal.value.retry_after_s
+
+
+async def test_without_a_service_token_there_is_no_answer(
+    companies_service: ServedService, company_id: uuid.UUID
+) -> None:
+    """While auth is away nobody can be asked, which is not the caller's fault either."""
+    with reserved_ports(1) as (port,):
+        channels = Channels(users_settings(f"127.0.0.1:{port}"), "users", TracerProvider())
+        directory = GrpcCompanyDirectory(channels.channel(companies_service.target))
+
+        with pytest.raises(Unavailable):
+            await directory.require(company_id)
+        await channels.close()
