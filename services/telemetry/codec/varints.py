@@ -59,7 +59,9 @@ def float_count(packed: bytes) -> int:
 
 def decoded_floats(packed: bytes) -> npt.NDArray[np.float64]:
     """Decode little-endian 32-bit floats."""
-    return np.frombuffer(packed, "<f4").astype(np.float64)
+    # Widening a signalling NaN is "invalid" to the processor, and a missing value to us.
+    with np.errstate(invalid="ignore"):
+        return np.frombuffer(packed, "<f4").astype(np.float64)
 
 
 def decoded_uint32(packed: bytes) -> npt.NDArray[np.int64]:

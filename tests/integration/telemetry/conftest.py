@@ -60,10 +60,10 @@ class Fleet:
         """Metadata of somebody of the company, or of a master."""
         return bearer(self.mint.user(role, None if role is Role.MASTER else self.company_id))
 
-    def register(self, **device: str) -> device_pb.RegisterDeviceResponse:
+    def register(self, **device: Any) -> device_pb.RegisterDeviceResponse:
         """Register a board."""
-        wanted = {"hardware_id": uuid.uuid4().hex} | device
-        request = device_pb.RegisterDeviceRequest(device=device_pb.Device(**wanted))
+        device.setdefault("hardware_id", uuid.uuid4().hex)
+        request = device_pb.RegisterDeviceRequest(device=device_pb.Device(**device))
         response: device_pb.RegisterDeviceResponse = self.devices.RegisterDevice(
             request, metadata=self.person(), timeout=TIMEOUT_S
         )

@@ -74,7 +74,8 @@ class WritePath:
 
     async def send_body(self, body: bytes, **beside: Any) -> Receipt:
         """Upload a body."""
-        return await self.uploads.accept(Upload(**{"device_id": DEVICE, "body": body} | beside))
+        beside.setdefault("device_id", DEVICE)
+        return await self.uploads.accept(Upload(body=body, **beside))
 
     @property
     def stored_at_ms(self) -> list[int]:
@@ -155,7 +156,7 @@ async def test_another_payload_under_the_same_key_is_refused(path: WritePath) ->
     ],
 )
 async def test_times_are_refused_outside_of_the_window_and_never_moved(
-    path: WritePath, start_ms: int, accepted: bool
+    path: WritePath, start_ms: int, *, accepted: bool
 ) -> None:
     """The window is retention back and a day ahead, for the whole of the batch."""
     if accepted:
@@ -231,7 +232,7 @@ async def test_the_span_bound_of_a_device_only_grows(path: WritePath) -> None:
 
 @pytest.mark.parametrize("disabled", [True, None])
 async def test_disabled_and_unknown_devices_are_shut_out(
-    path: WritePath, disabled: bool | None
+    path: WritePath, *, disabled: bool | None
 ) -> None:
     """A token that outlived its device opens nothing."""
     if disabled is None:
