@@ -9,10 +9,20 @@ import pytest
 from services.chassis.identity import TenantScope
 from services.companies import ports as companies_ports
 from services.companies.storage import repositories as companies_storage
+from services.telemetry import ports as telemetry_ports
+from services.telemetry.storage import registry as telemetry_storage
 from services.users import ports as users_ports
 from services.users.storage import repository as users_storage
 
-MODULES = [companies_ports, companies_storage, users_ports, users_storage]
+# Auth is not among them: it keeps what belongs to a person, and no call to it reaches a company.
+MODULES = [
+    companies_ports,
+    companies_storage,
+    telemetry_ports,
+    telemetry_storage,
+    users_ports,
+    users_storage,
+]
 
 
 def repositories(module: ModuleType) -> Iterator[type]:
