@@ -49,7 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--state", type=Path, metavar="DIR", help="keep the boards' secrets here between runs")
     add("--seconds", type=float, default=60.0, help="how long to upload live (default: 60)")
     add("--backfill-minutes", type=float, default=0.0, help="first deliver so much of the past")
-    add("--batch-seconds", type=float, default=5.0, help="what a batch covers (default: 5)")
+    add("--batch-seconds", type=float, help="time between uploads (default: as the server asks)")
     add("--step-ms", type=int, default=1000, help="time between samples (default: 1000)")
     add("--seed", type=int, help="invent the same drives each time")
     add(

@@ -13,6 +13,9 @@ from devices.simulator.tally import Tally
 BACKFILL_BATCH_MS = 60_000
 """What a board that was out of reach packs into one batch."""
 
+FIRST_UPLOAD_S = 5.0
+"""Time to the first upload; from then on the server says when it wants the next."""
+
 
 @dataclass(frozen=True, slots=True)
 class Member:
@@ -23,10 +26,13 @@ class Member:
 
 
 class Fleet:
-    """Boards that run side by side until they are done or stopped."""
+    """Boards that run side by side until they are done or stopped.
+
+    They upload when the server wants them to, unless `batch_s` says otherwise.
+    """
 
     def __init__(
-        self, members: Sequence[Member], *, batch_s: float = 5.0, clock: Clock | None = None
+        self, members: Sequence[Member], *, batch_s: float | None = None, clock: Clock | None = None
     ) -> None:
         self.members = members
         self._batch_s = batch_s
@@ -63,7 +69,7 @@ class Fleet:
         count = len(self.members)
         await _all(
             # Boards that were switched on together don't upload at the same instant.
-            self._live(member, end_s, self._batch_s * (index + 1) / count, patience_s)
+            self._live(member, end_s, (index + 1) / count, patience_s)
             for index, member in enumerate(self.members)
         )
 
@@ -79,10 +85,8 @@ class Fleet:
                 await member.board.drain(patience_s=patience_s)
         await member.board.drain(patience_s=patience_s)
 
-    async def _live(
-        self, member: Member, end_s: float, first_pause_s: float, patience_s: float
-    ) -> None:
-        pause_s = first_pause_s
+    async def _live(self, member: Member, end_s: float, phase: float, patience_s: float) -> None:
+        pause_s = self._interval_s(member.board) * phase
         while not member.board.stopped and not self._stopping.is_set():
             left_s = end_s - self._clock.monotonic_s()
             if left_s <= 0:
@@ -90,9 +94,13 @@ class Fleet:
             await self._pause(min(pause_s, left_s))
             member.board.record(member.source.take(self._clock.unix_ms()))
             began_s = self._clock.monotonic_s()
-            await member.board.drain(patience_s=self._batch_s)
-            pause_s = max(0.0, self._batch_s - (self._clock.monotonic_s() - began_s))
+            await member.board.drain(patience_s=self._interval_s(member.board))
+            took_s = self._clock.monotonic_s() - began_s
+            pause_s = max(0.0, self._interval_s(member.board) - took_s)
         await member.board.drain(patience_s=patience_s)
+
+    def _interval_s(self, board: Board) -> float:
+        return self._batch_s or board.next_upload_s or FIRST_UPLOAD_S
 
     async def _pause(self, duration_s: float) -> None:
         """Wait, unless the fleet is stopped meanwhile."""

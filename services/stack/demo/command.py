@@ -18,6 +18,8 @@ from services.stack.layout import Layout
 from services.stack.settings import StackSettings
 
 _PREPARATION_S_MAX = 120.0
+_PATIENCE_S = 60.0
+"""A busy machine is slow, not broken."""
 _PROGRESS_S = 2.0
 
 
@@ -56,10 +58,10 @@ async def _demo(addresses: Addresses, state: DemoState, seconds: float) -> int:
         now_ms = time.time_ns() // 1_000_000
         fleet = await start_fleet(session, addresses.rest, boards, now_ms)
         async with _progress("backfill", fleet):
-            await fleet.claim()
-            await fleet.backfill(now_ms - BACKFILL_MS, now_ms)
+            await fleet.claim(patience_s=_PATIENCE_S)
+            await fleet.backfill(now_ms - BACKFILL_MS, now_ms, patience_s=_PATIENCE_S)
         async with _progress("live", fleet):
-            await fleet.live(seconds)
+            await fleet.live(seconds, patience_s=_PATIENCE_S)
     print()
     print(f"{len(fleet.members)} boards: {fleet.tally.line()}.")
     print(f"Done in {time.monotonic() - began_s:.1f} s.")

@@ -1,6 +1,7 @@
 """A small client of the REST API, as anybody outside would write one."""
 
 import asyncio
+import json
 import time
 import uuid
 from collections.abc import Mapping
@@ -78,4 +79,8 @@ class Rest:
 async def _refusal(call: str, response: aiohttp.ClientResponse) -> Refused:
     text = await response.text()
     reason = response.headers.get("x-dashtrack-reason", response.reason or "")
-    return Refused(call, response.status, reason, text.strip())
+    try:
+        message = str(json.loads(text)["message"])
+    except (ValueError, KeyError, TypeError):
+        message = text.strip()
+    return Refused(call, response.status, reason, message)

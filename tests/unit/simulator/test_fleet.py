@@ -74,6 +74,15 @@ async def test_a_live_fleet_uploads_as_time_passes_and_ends() -> None:
     assert yard.fleet.tally.claims == 1
 
 
+async def test_a_fleet_uploads_as_often_as_the_server_asks() -> None:
+    """After the first acknowledgement its interval counts."""
+    yard = Yard(1)
+    yard.gateways[0].ack_fields = {"next_upload_s": 30}
+    await yard.fleet.live(100.0)
+
+    assert [batch.sample_count for batch in yard.gateways[0].stored] == [6, 30, 30, 30, 5]
+
+
 async def test_a_stopped_fleet_still_delivers_what_it_sampled() -> None:
     """An interrupt ends the sampling, not the delivery."""
     yard = Yard(1)
