@@ -3,9 +3,6 @@
 `python -m services.auth rotate-keys` publishes the next signing key beside the running service.
 """
 
-import asyncio
-import sys
-
 from prometheus_client import CollectorRegistry
 
 from services.auth.app import build, make_key_rotation
@@ -26,7 +23,10 @@ async def rotate_keys(settings: AuthSettings) -> str:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:] == ["rotate-keys"]:
-        sys.stdout.write(asyncio.run(rotate_keys(AuthSettings())) + "\n")
-    else:
-        main("auth", AuthSettings, build, migrations=MIGRATIONS)
+    main(
+        "auth",
+        AuthSettings,
+        build,
+        migrations=MIGRATIONS,
+        commands={"rotate-keys": rotate_keys},
+    )

@@ -5,9 +5,10 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any, TypeAlias
 
 from pydantic import ValidationError
 
@@ -19,21 +20,42 @@ from services.chassis.workers import Worker
 
 _EXIT_USAGE = 2
 
+Command: TypeAlias = Callable[[S], Coroutine[Any, Any, str]]
+"""Something that a service does once, beside the one that runs."""
+
 log = get_logger(__name__)
 
 
-def main(name: str, settings_type: type[S], build: Build[S], *, migrations: Path) -> None:
+def main(
+    name: str,
+    settings_type: type[S],
+    build: Build[S],
+    *,
+    migrations: Path,
+    commands: Mapping[str, Command[S]] | None = None,
+) -> None:
     """Run a service as its command line and its environment say.
 
     `python -m services.<name>` serves, `python -m services.<name> settings` prints the settings.
+
+    Args:
+        name: the service's name.
+        settings_type: its settings.
+        build: makes the app.
+        migrations: the folder that holds `versions/`.
+        commands: what else the command line offers: each returns what there is to print.
     """
+    own = commands or {}
     match sys.argv[1:]:
         case ["settings"]:
             print_settings(settings_type)
+        case [command] if command in own:
+            sys.stdout.write(asyncio.run(own[command](_load(settings_type))) + "\n")
         case []:
             run(name, _load(settings_type), build, migrations=migrations)
         case _:
-            sys.stderr.write(f"usage: python -m services.{name} [settings]\n")
+            choice = "|".join(["settings", *own])
+            sys.stderr.write(f"usage: python -m services.{name} [{choice}]\n")
             sys.exit(_EXIT_USAGE)
 
 
