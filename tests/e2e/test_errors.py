@@ -177,7 +177,7 @@ MANY = reading_batch(values={"speed_kmh": [0.0] * 10_001}).SerializeToString()
         (b"\x00", {}, 400, "BATCH_MALFORMED"),
         (GOOD[:-3], {}, 400, "BATCH_MALFORMED"),
         (MANY, {}, 413, "BATCH_TOO_LARGE"),
-        (b"x" * 70_000, {}, 413, "BATCH_TOO_LARGE"),
+        (b"x" * 70_000, {}, 413, "REQUEST_TOO_LARGE"),
         (gzip.compress(b"x" * 70_000), {"content_encoding": "gzip"}, 413, "BATCH_TOO_LARGE"),
         (gzip.compress(GOOD)[:-9], {"content_encoding": "gzip"}, 400, "CONTENT_ENCODING_INVALID"),
         (GOOD, {"content_encoding": "gzip"}, 400, "CONTENT_ENCODING_INVALID"),

@@ -1,6 +1,7 @@
 """The one place where errors become statuses."""
 
 import contextlib
+import math
 from collections.abc import AsyncGenerator
 from typing import Any, NoReturn
 
@@ -16,6 +17,8 @@ from services.chassis.rpc.calls import Context, StreamHandler, UnaryHandler, cur
 
 DOMAIN = "dashtrack"
 RETRY_AFTER_METADATA = "retry-after"
+REASON_METADATA = "x-dashtrack-reason"
+"""Repeats the reason where those can read it who parse no error body: boards, and the gateway."""
 
 STATUS_BY_KIND = {
     Kind.NOT_FOUND: grpc.StatusCode.NOT_FOUND,
@@ -80,9 +83,12 @@ async def _answer(err: Exception, context: Context) -> NoReturn:
     for detail in details:
         status.details.add().Pack(detail)
     metadata = tuple(rpc_status.to_status(status).trailing_metadata) if details else ()
+    for detail in details:
+        if isinstance(detail, error_details_pb2.ErrorInfo):
+            metadata += ((REASON_METADATA, detail.reason),)
     if retry_after_s is not None:
-        # HTTP clients get it as the header of this name, which knows whole seconds only.
-        metadata += ((RETRY_AFTER_METADATA, str(max(1, round(retry_after_s)))),)
+        # The gateway makes a header of it for HTTP clients, which knows whole seconds only.
+        metadata += ((RETRY_AFTER_METADATA, str(max(1, math.ceil(retry_after_s)))),)
     await context.abort(code, message, metadata)
 
 

@@ -140,7 +140,7 @@ class _ErrorReasonEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_ErrorReaso
     """
     ERROR_REASON_BATCH_TOO_LARGE: _ErrorReason.ValueType  # 112
     """ERROR_REASON_BATCH_TOO_LARGE: split the batch and send the parts. Metadata:
-    `limit`, `actual`, `what`. Status INVALID_ARGUMENT, 413 over HTTP.
+    `limit`, `actual`, `what`. Status OUT_OF_RANGE, 413 over HTTP.
     """
     ERROR_REASON_BATCH_TIME_OUT_OF_WINDOW: _ErrorReason.ValueType  # 113
     """ERROR_REASON_BATCH_TIME_OUT_OF_WINDOW: the batch's time is outside what is
@@ -291,7 +291,7 @@ its rules; quarantine it. Metadata: `detail`. Status INVALID_ARGUMENT.
 """
 ERROR_REASON_BATCH_TOO_LARGE: ErrorReason.ValueType  # 112
 """ERROR_REASON_BATCH_TOO_LARGE: split the batch and send the parts. Metadata:
-`limit`, `actual`, `what`. Status INVALID_ARGUMENT, 413 over HTTP.
+`limit`, `actual`, `what`. Status OUT_OF_RANGE, 413 over HTTP.
 """
 ERROR_REASON_BATCH_TIME_OUT_OF_WINDOW: ErrorReason.ValueType  # 113
 """ERROR_REASON_BATCH_TIME_OUT_OF_WINDOW: the batch's time is outside what is
