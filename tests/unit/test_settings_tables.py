@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic.fields import FieldInfo
 
+from services.auth.settings import AuthSettings
 from services.chassis.settings import ServiceSettings
 from services.companies.settings import CompaniesSettings
 from services.users.settings import UsersSettings
@@ -22,7 +23,8 @@ def row(prefix: str, name: str, field: FieldInfo) -> str:
 
 
 @pytest.mark.parametrize(
-    ("name", "settings"), [("companies", CompaniesSettings), ("users", UsersSettings)]
+    ("name", "settings"),
+    [("auth", AuthSettings), ("companies", CompaniesSettings), ("users", UsersSettings)],
 )
 def test_readmes_list_every_setting(name: str, settings: type[ServiceSettings]) -> None:
     """The table in the README has every variable with its default and its description."""
