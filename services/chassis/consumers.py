@@ -11,7 +11,7 @@ from nats.errors import Error as NatsError
 from nats.errors import TimeoutError as NatsTimeout
 from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig
-from opentelemetry.trace import SpanKind, Tracer
+from opentelemetry.trace import SpanKind, StatusCode, Tracer
 
 from services.chassis.errors import Unavailable
 from services.chassis.logs import get_logger
@@ -106,12 +106,14 @@ class EventConsumer:
             f"process {event.subject}",
             context=extract_trace(message.headers),
             kind=SpanKind.CONSUMER,
-        ):
+        ) as span:
             try:
                 async with asyncio.timeout(_HANDLER_TIMEOUT_S):
                     await self._handler(event)
             except Exception as err:  # noqa: BLE001 - whatever it was, the event comes again
                 delay_s = min(_REDELIVERY_MAX_S, _REDELIVERY_FIRST_S * 2**event.delivered_count)
+                span.record_exception(err)
+                span.set_status(StatusCode.ERROR)
                 self._log_failure(event, err, delay_s)
                 await message.nak(delay=delay_s)
             else:

@@ -6,12 +6,19 @@ import textwrap
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal, Self, TextIO
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-PREFIX = "DASHTRACK_"
+_DATABASE_SCHEME = "postgresql+asyncpg://"
 
 _PLACEHOLDERS = frozenset(
     {"changeme", "change-me", "changethis", "default", "example", "password", "placeholder"}
@@ -81,6 +88,14 @@ class ServiceSettings(BaseSettings):
         10.0, ge=0, description="How long running calls may go on after the delay."
     )
     token_issuer: str = Field("dashtrack", description="Issuer that access tokens must name.")
+
+    @field_validator("database_url")
+    @classmethod
+    def _require_driver(cls, value: SecretStr) -> SecretStr:
+        if not value.get_secret_value().startswith(_DATABASE_SCHEME):
+            message = f"must begin with {_DATABASE_SCHEME}"
+            raise ValueError(message)
+        return value
 
     @model_validator(mode="after")
     def _refuse_unknown_variables(self) -> Self:

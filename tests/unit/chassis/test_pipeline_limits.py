@@ -35,7 +35,6 @@ async def test_longer_deadline_is_capped(echo_server: EchoServer, shape: str) ->
     echo_server.service.behaviour = stuck
     error = await failure(echo_server, f"Brief{shape}", timeout=30)
     assert error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
-    assert error.details() == "The call took too long."
 
 
 @pytest.mark.parametrize("shape", SHAPES)

@@ -83,6 +83,13 @@ def test_variables_of_other_services_are_none_of_ours(environment: pytest.Monkey
     assert load().heat_w == 2000
 
 
+def test_database_without_its_driver_is_refused(environment: pytest.MonkeyPatch) -> None:
+    """An address that would need another driver is refused at the start."""
+    environment.setenv("DASHTRACK_KETTLE_DATABASE_URL", "postgresql://k:a-good-one@127.0.0.1/k")
+    with pytest.raises(ValidationError, match="asyncpg"):
+        load()
+
+
 def test_secrets_are_not_shown(environment: pytest.MonkeyPatch) -> None:
     """Neither printing the settings nor failing to read them tells a secret."""
     assert "a-good-one" not in repr(load())
