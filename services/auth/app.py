@@ -178,7 +178,7 @@ def _workers(
     )
     apply_change = ApplyPersonChange(parts.store, lifetimes, utc_now, new_id, parts.hint)
     return [
-        people_consumer(runtime.messaging, apply_change, carrier),
+        people_consumer(runtime.messaging, apply_change, carrier.wake),
         carrier.worker,
         Worker("upkeep", upkeep.run),
         inbox_pruner(runtime.database),

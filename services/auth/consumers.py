@@ -1,8 +1,9 @@
 """What auth hears from other services."""
 
+from collections.abc import Callable
+
 from services.auth import codec
 from services.auth.usecases.people import CONSUMER, ApplyPersonChange
-from services.auth.workers import MailCarrier
 from services.chassis.consumers import Event
 from services.chassis.messaging import Messaging
 from services.chassis.workers import Worker
@@ -11,12 +12,12 @@ USER_CHANGED_SUBJECT = "events.users.changed"
 
 
 def people_consumer(
-    messaging: Messaging, apply_change: ApplyPersonChange, carrier: MailCarrier
+    messaging: Messaging, apply_change: ApplyPersonChange, on_applied: Callable[[], None]
 ) -> Worker:
-    """Make the worker that follows what happens to people."""
+    """Make the worker that follows what happens to people, and says when there may be mail."""
 
     async def on_user_changed(event: Event) -> None:
         await apply_change(codec.decode_user_changed(event.payload))
-        carrier.wake()
+        on_applied()
 
     return messaging.consumer(CONSUMER, USER_CHANGED_SUBJECT, on_user_changed)
