@@ -165,6 +165,7 @@ class Postgres(Part):
             # Once at the end costs a tenth of what syncing at each step does.
             await self._run([initdb, "--sync-only", "-D", unfinished])
         unfinished.rename(self._data)
+        _sync_folder(self._folder)
 
     async def _run(self, program: Sequence[str | Path], text: bytes = b"") -> None:
         command = self._command(program)
@@ -248,6 +249,15 @@ class Postgres(Part):
         # The folder itself comes last: as long as it is the old owner's, the work is unfinished.
         for path in [*self._data.rglob("*"), self._data]:
             os.chown(path, isolation.owner_uid, isolation.owner_gid, follow_symlinks=False)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make sure that a new name in a folder outlives a power failure."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 async def create_account(connection: asyncpg.Connection, account: DatabaseAccount) -> None:
