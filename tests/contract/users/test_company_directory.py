@@ -31,7 +31,7 @@ class Directories:
 def users_settings(auth_target: str) -> UsersSettings:
     """Make the settings of a users service that gets its service tokens there."""
     return UsersSettings(
-        database_url="unused-here",
+        database_url="postgresql+asyncpg://unused-here",
         nats_password="unused-here",
         service_secret=SERVICE_SECRET,
         auth_target=auth_target,
