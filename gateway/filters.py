@@ -12,6 +12,7 @@ from gateway import extensions as ext
 from gateway.clusters import grpc_cluster, http_cluster
 from gateway.contract import BODY_BYTES_MAX_DEFAULT, Rpc
 from gateway.extensions import Config, any_of, seconds, typed
+from gateway.replies import RETRY_AFTER_S
 from gateway.settings import SERVICES, GatewaySettings, RateLimit
 
 USER = "user"
@@ -49,12 +50,24 @@ def http_filters(rpcs: Sequence[Rpc], settings: GatewaySettings, descriptor: Pat
         _filter(ext.ADDRESS_LIMIT, ext.LIMIT_TYPE, **_address_limit(settings.address_limit)),
         *_body_limits(rpcs),
         _filter(ext.GRPC_WEB, ext.GRPC_WEB_TYPE),
+        _filter(ext.HEADERS, ext.HEADERS_TYPE, mutations=_always_retry_after()),
         _filter(ext.LUA, ext.LUA_TYPE, source_codes=_lua_sources()),
         _filter(ext.TRANSCODER, ext.TRANSCODER_TYPE, **transcoder(descriptor, json_services)),
         _filter(ext.JWT, ext.JWT_TYPE, **_token_check(settings)),
         _filter(ext.DEVICE_LIMIT, ext.LIMIT_TYPE, stat_prefix="device_limit"),
         _filter(ext.ROUTER, ext.ROUTER_TYPE, suppress_envoy_headers=True),
     ]
+
+
+def _always_retry_after() -> Config:
+    """Add `retry-after` to what has none, such as the last words of a service that stops."""
+    waiting = "response.headers[':status'] in ['429', '503']"
+    header = {
+        "header": {"key": "retry-after", "value": f"%CEL({waiting} ? '{RETRY_AFTER_S}' : '')%"},
+        "append_action": "ADD_IF_ABSENT",
+        "keep_empty_value": False,
+    }
+    return {"response_mutations": [{"append": header}]}
 
 
 def _lua_sources() -> Config:

@@ -126,6 +126,15 @@ def stats_config() -> Config:
     return {"histogram_bucket_settings": [buckets]}
 
 
+def runtime_layer() -> Config:
+    """Return when spans are sent: each second or in large batches, not by fives."""
+    opentelemetry = {"flush_interval_ms": 1000, "min_flush_spans": 500}
+    return {
+        "name": "gateway",
+        "static_layer": {"tracing": {"opentelemetry": opentelemetry}},
+    }
+
+
 def tracing(sample_ratio: float) -> Config:
     """Return tracing by OpenTelemetry.
 

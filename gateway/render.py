@@ -38,7 +38,7 @@ def render(settings: GatewaySettings, folder: Path, *, read_at: Path | None = No
         "stats_config": observability.stats_config(),
         # Counters are read as they are, histograms as they were at the last flush.
         "stats_flush_interval": "1s",
-        "layered_runtime": _runtime(),
+        "layered_runtime": {"layers": [observability.runtime_layer()]},
     }
     overlay = _yaml(clusters.overlay(settings, rpcs))
     (folder / BASE).write_text(_yaml(base), "utf-8")
@@ -67,6 +67,8 @@ def _arguments(settings: GatewaySettings, place: Path, overlay: str) -> list[str
         "--disable-hot-restart",
         "--service-cluster",
         "gateway",
+        "--file-flush-interval-msec",
+        "1000",
         "--drain-time-s",
         str(settings.drain_time_s),
         "--drain-strategy",
@@ -75,10 +77,6 @@ def _arguments(settings: GatewaySettings, place: Path, overlay: str) -> list[str
         '{"time":"%Y-%m-%dT%T.%eZ","level":"%l","service":"gateway","logger":"%n","event":"%j"}',
         *(["--concurrency", str(concurrency)] if concurrency else []),
     ]
-
-
-def _runtime() -> dict[str, Any]:
-    return {"layers": [{"name": "admin", "admin_layer": {}}]}
 
 
 class _Dumper(yaml.SafeDumper):

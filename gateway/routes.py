@@ -253,8 +253,10 @@ def _unmatched() -> Config:
         "name": UNMATCHED,
         "match": {"prefix": "/"},
         "direct_response": {"status": 404},
-        # What isn't there needs no token to be told so.
-        "typed_per_filter_config": {ext.JWT: _no_tokens()},
+        # What isn't there needs no token to be told so. The transcoder is off because it knows
+        # paths that this table doesn't, such as those with a slash at the end: they would get past
+        # the limits of their route.
+        "typed_per_filter_config": {ext.JWT: _no_tokens(), ext.TRANSCODER: ext.off()},
     }
 
 

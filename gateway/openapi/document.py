@@ -161,9 +161,13 @@ class _Writer:
         if rpc.bound.body != "*":
             message = self._field(message, rpc.bound.body).type_name
         example = request_example(self._types, message)
-        for path in _variables(rpc):
+        variables = _variables(rpc)
+        for path in variables:
             example.pop(self._resolve(rpc.input_type, path)[1].json_name, None)
-        content: Schema = {_JSON: {"schema": reference(message), "example": example}}
+        schema = reference(message)
+        if message == rpc.input_type and variables:
+            schema = self._types.message_schema(message, variables)
+        content: Schema = {_JSON: {"schema": schema, "example": example}}
         if twin:
             content[RAW_CONTENT_TYPE] = {"schema": _ANYTHING}
         return {"required": True, "content": content}

@@ -1,6 +1,6 @@
 """JSON Schemas of the contract's messages, as the transcoder reads and writes them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, TypeAlias
 
 from buf.validate import validate_pb2
@@ -101,7 +101,7 @@ class Types:
             if name in self._enums:
                 found[schema_name(name)] = self._enum_schema(name)
                 continue
-            found[schema_name(name)] = self._message_schema(name)
+            found[schema_name(name)] = self.message_schema(name)
             waiting += [field.type_name for field in self.message(name).field if field.type_name]
         return dict(sorted(found.items()))
 
@@ -109,18 +109,22 @@ class Types:
         enum, comment = self._enums[name]
         return _described({"type": "string", "enum": [value.name for value in enum.value]}, comment)
 
-    def _message_schema(self, name: str) -> Schema:
+    def message_schema(self, name: str, without: Collection[str] = ()) -> Schema:
+        """Return the schema of a message, or of what of it is not sent elsewhere."""
         message, comments, comment = self._messages[name]
         schema: Schema = {
             "type": "object",
             "properties": {
-                field.json_name: self.field_schema(name, field) for field in message.field
+                field.json_name: self.field_schema(name, field)
+                for field in message.field
+                if field.name not in without
             },
         }
         required = [
             field.json_name
             for field in message.field
-            if comments[field.name].startswith("Required") or rules(field).required
+            if field.name not in without
+            and (comments[field.name].startswith("Required") or rules(field).required)
         ]
         # A body names what is needed of a resource; the resource itself is also sent in part.
         if required and name.endswith("Request"):

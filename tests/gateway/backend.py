@@ -45,6 +45,8 @@ class Services:
     calls: list[ReceivedCall] = field(default_factory=list)
     answers: dict[str, Answer] = field(default_factory=dict)
     streams: dict[str, Stream] = field(default_factory=dict)
+    dying: asyncio.Future[Any] | None = None
+    """Kept, or it would be collected."""
     _servers: dict[str, grpc.aio.Server] = field(default_factory=dict)
     _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
 

@@ -21,6 +21,7 @@ from tests.gateway.backend import Services
 RAW = "application/x-protobuf"
 GRPC_WEB = "application/grpc-web+proto"
 _TRAILERS = 0x80
+_PATIENCE_S = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +93,22 @@ def authorization(token: str | None) -> dict[str, str]:
 
 
 def native_call(
-    channel: grpc.Channel, rpc: Rpc, body: bytes, metadata: dict[str, str]
+    channel: grpc.Channel, rpc: Rpc, body: bytes, headers: dict[str, str]
 ) -> list[bytes]:
     """Call an RPC over gRPC; return the messages."""
-    pairs = tuple(metadata.items())
-    if rpc.server_streaming:
-        return list(channel.unary_stream(rpc.path)(body, metadata=pairs, timeout=20))
-    return [channel.unary_unary(rpc.path)(body, metadata=pairs, timeout=20)]
+    if not rpc.server_streaming:
+        return [native_unary(channel, rpc.path, body, headers)]
+    method: Any = channel.unary_stream(rpc.path)
+    return list(method(body, metadata=tuple(headers.items()), timeout=_PATIENCE_S))
+
+
+def native_unary(
+    channel: grpc.Channel, path: str, body: bytes = b"", headers: dict[str, str] | None = None
+) -> bytes:
+    """Call a method that answers with one message; return it, serialized."""
+    method: Any = channel.unary_unary(path)
+    answer: bytes = method(body, metadata=tuple((headers or {}).items()), timeout=_PATIENCE_S)
+    return answer
 
 
 @dataclass(frozen=True, slots=True)

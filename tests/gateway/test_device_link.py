@@ -11,7 +11,7 @@ from google.protobuf.message import Message
 
 from tests.fixtures.tokens import TokenMint
 from tests.gateway.backend import Context, Services
-from tests.gateway.calls import RAW, authorization
+from tests.gateway.calls import RAW, authorization, native_unary
 from tests.gateway.envoy import RunningGateway
 
 UPLOAD = "dashtrack.device.v1.DeviceLinkHttpService/Upload"
@@ -62,7 +62,9 @@ def test_a_compressed_body_passes_untouched(
     body = gzip.compress(EVERY_BYTE)
     body = body[: len(body) // 2] if corrupt else body
 
-    response = rest.post("/v1/telemetry", content=body, headers=device | {"content-encoding": "gzip"})
+    response = rest.post(
+        "/v1/telemetry", content=body, headers=device | {"content-encoding": "gzip"}
+    )
 
     assert response.status_code == httpx.codes.OK
     request: Any = services.calls[0].request
@@ -142,9 +144,7 @@ def test_other_content_types_are_json(
 
     assert response.status_code == httpx.codes.OK
     assert services.calls[0].path == path
-    assert services.calls[0].request == services.message(
-        ".dashtrack.device.v1.ReadingBatch", seq=3
-    )
+    assert services.calls[0].request == services.message(".dashtrack.device.v1.ReadingBatch", seq=3)
 
 
 @pytest.mark.parametrize("path", ["/v1/devices:claim", "/v1/devices:exchange"])
@@ -185,10 +185,10 @@ def test_a_batch_that_is_too_large_is_an_ordinary_error_over_grpc(
     """Native clients get the service's own status."""
     label = "dashtrack.device.v1.DeviceLinkService/UploadBatch"
     services.answers[label] = aborting(grpc.StatusCode.OUT_OF_RANGE, "BATCH_TOO_LARGE")
-    metadata = tuple(authorization(token_mint.device(uuid.uuid4())).items())
+    headers = authorization(token_mint.device(uuid.uuid4()))
 
     with grpc.insecure_channel(gateway.target) as channel, pytest.raises(grpc.RpcError) as raised:
-        channel.unary_unary(f"/{label}")(b"", metadata=metadata, timeout=20)
+        native_unary(channel, f"/{label}", b"", headers)
 
     assert raised.value.code() is grpc.StatusCode.OUT_OF_RANGE
 

@@ -16,7 +16,7 @@ from gateway.contract import Rpc
 from services.chassis.identity import Role
 from tests.fixtures.tokens import TokenMint
 from tests.gateway.backend import Context, Services
-from tests.gateway.calls import authorization, web_call
+from tests.gateway.calls import authorization, native_unary, web_call
 from tests.gateway.envoy import RunningGateway
 from tests.gateway.golden import assert_golden
 
@@ -51,15 +51,17 @@ def failing(code: grpc.StatusCode, reason: str, retry_after_s: int | None = None
     return answer
 
 
-def by_the_gateway(
-    rest: httpx.Client, mint: TokenMint
-) -> dict[str, Callable[[], httpx.Response]]:
+def by_the_gateway(rest: httpx.Client, mint: TokenMint) -> dict[str, Callable[[], httpx.Response]]:
     """Return a request for each error of the gateway's own that needs nothing broken."""
     user = authorization(mint.user(Role.MASTER))
     return {
         "no token": lambda: rest.get("/v1/me"),
-        "expired token": lambda: rest.get("/v1/me", headers=authorization(mint.expired(Role.MASTER))),
-        "forged token": lambda: rest.get("/v1/me", headers=authorization(TokenMint().user(Role.MASTER))),
+        "expired token": lambda: rest.get(
+            "/v1/me", headers=authorization(mint.expired(Role.MASTER))
+        ),
+        "forged token": lambda: rest.get(
+            "/v1/me", headers=authorization(TokenMint().user(Role.MASTER))
+        ),
         "no token at all": lambda: rest.get("/v1/me", headers=authorization("x.y.z")),
         "other scheme": lambda: rest.get("/v1/me", headers={"authorization": "Basic YTpi"}),
         "service's token": lambda: rest.get("/v1/me", headers=authorization(mint.service("users"))),
@@ -133,7 +135,7 @@ def test_errors_of_the_gateway_over_grpc(
 ) -> None:
     """A native client gets a status that its library understands, details included."""
     with grpc.insecure_channel(gateway.target) as channel, pytest.raises(grpc.RpcError) as raised:
-        channel.unary_unary(path)(body, timeout=20)
+        native_unary(channel, path, body)
 
     error: Any = raised.value
     assert error.code().name == code
@@ -171,5 +173,3 @@ def test_calls_without_a_deadline_get_the_contracts(
     rest.get("/v1/me", headers=authorization(token_mint.user(Role.MASTER)))
 
     assert 9.0 < services.calls[0].time_remaining_s <= 10.0
-
-
