@@ -4,7 +4,7 @@ import asyncio
 import errno
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from services.stack.parts import ListeningPort, Part
@@ -25,11 +25,17 @@ class PortTaken(Exception):
         self.part = part
 
 
-async def require_free_ports(parts: Sequence[Part]) -> None:
+async def require_free_ports(
+    parts: Sequence[Part], waits: Callable[[Part, ListeningPort], None]
+) -> None:
     """Make sure that every port can be listened on.
 
     Most ports lie in the range that the kernel picks clients' ports from. One that a client has
     had, on its way to wherever, is free again soon: only a listener is there to stay.
+
+    Args:
+        parts: whose ports they are.
+        waits: called when one has to be waited for.
 
     Raises:
         PortTaken: one can't.
@@ -40,6 +46,7 @@ async def require_free_ports(parts: Sequence[Part]) -> None:
             while not _can_listen(port):
                 if _is_listened_on(port.number) or time.monotonic() > deadline_s:
                     raise PortTaken(part.name, port)
+                waits(part, port)
                 await asyncio.sleep(_POLL_S)
 
 

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 
 from services.stack import logs
 from services.stack.layout import Layout
-from services.stack.parts import Part
+from services.stack.parts import ListeningPort, Part
 from services.stack.port_check import PortTaken, require_free_ports
 from services.stack.processes import ProcessIdentity, end_leftovers
 from services.stack.settings import StackSettings
@@ -70,7 +70,7 @@ class Supervisor:
         tasks: list[asyncio.Task[None]] = []
         try:
             await asyncio.to_thread(end_leftovers, self._layout.run, self._settings.stop_timeout_s)
-            await require_free_ports([part.part for part in self._parts.values()])
+            await require_free_ports([part.part for part in self._parts.values()], self._await_port)
             tasks = [
                 *(asyncio.create_task(self._run_part(part)) for part in self._parts.values()),
                 asyncio.create_task(self._announce()),
@@ -90,6 +90,11 @@ class Supervisor:
             self._fail(str(err) or type(err).__name__)
         await self._shut_down(tasks)
         return not self._status.failure
+
+    def _await_port(self, part: Part, port: ListeningPort) -> None:
+        detail = f"port {port.number} is held by a closed connection, for a minute at most"
+        self._parts[part.name].status.detail = detail
+        self._write_status()
 
     def _fail(self, reason: str, culprit: str = "") -> None:
         self._status.failure, self._status.culprit = reason, culprit

@@ -182,7 +182,7 @@ async def test_a_port_that_a_client_has_just_had_is_waited_for(settings: StackSe
         client = socket.create_connection(elsewhere.getsockname())
         port = client.getsockname()[1]
         async with running(settings, Server("one", port)) as stack:
-            await asyncio.sleep(0.5)
+            await stack.until(lambda: str(port) in stack.part("one").detail)
             assert stack.part("one").state is State.WAITING
             # A reset leaves no trace, where an orderly end would hold the port for a minute.
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
