@@ -17,6 +17,7 @@ pytest_plugins = [
     "tests.fixtures.platform",
     "tests.fixtures.postgres",
     "tests.fixtures.stack",
+    "tests.fixtures.telemetry_storage",
     "tests.fixtures.token_authority",
     "tests.fixtures.tokens",
     "tests.fixtures.two_tenants",

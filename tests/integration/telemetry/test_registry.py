@@ -180,7 +180,7 @@ def test_a_device_goes_to_a_company_and_a_vehicle_that_exist(
     fleet: Fleet, companies_service: ServedService, foreign_company_id: uuid.UUID
 ) -> None:
     """Asked of the companies service."""
-    device = {"hardware_id": uuid.uuid4().hex}
+    device: dict[str, Any] = {"hardware_id": uuid.uuid4().hex}
     with insecure_channel(companies_service.target) as channel:
         vehicles: Any = VehicleServiceStub(channel)  # type: ignore[arg-type]
         vehicle = vehicles.CreateVehicle(

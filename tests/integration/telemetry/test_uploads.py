@@ -6,6 +6,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import asyncpg
@@ -221,7 +222,7 @@ def test_rivals_from_two_replicas_conflict(fleet: Fleet, second_replica: Fleet) 
         try:
             replica.upload(board, batch)
         except grpc.RpcError as err:
-            return str(err.code().name)  # type: ignore[attr-defined]
+            return str(err.code().name)
         return "OK"
 
     for seq in range(10):
@@ -366,11 +367,11 @@ def test_a_disabled_device_is_shut_out(fleet: Fleet, second_replica: Fleet) -> N
         try:
             replica.upload(board, batch_of(2.0, seq=9))
         except grpc.RpcError as err:
-            return bool(err.code() is StatusCode.PERMISSION_DENIED)  # type: ignore[attr-defined]
+            return bool(err.code() is StatusCode.PERMISSION_DENIED)
         return False
 
     for replica in (fleet, second_replica):
-        eventually(lambda replica=replica: shut_out(replica), "the device to be shut out")
+        eventually(partial(shut_out, replica), "the device to be shut out")
     with refused(StatusCode.PERMISSION_DENIED, "DEVICE_REVOKED"):
         fleet.upload(board, batch_of(3.0, seq=10))
 
