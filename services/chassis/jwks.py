@@ -36,9 +36,12 @@ class JwksKeySource:
         Raises:
             Unavailable: the key set could not be read yet, so nobody can tell.
         """
-        if not self._fetched:
-            raise Unavailable("The keys that verify tokens are not available yet.")
+        self._require_fetched()
         return self._keys.get(kid)
+
+    async def check(self) -> None:
+        """Raise Unavailable until the key set was read once: a readiness check."""
+        self._require_fetched()
 
     async def refresh(self) -> None:
         """Read the key set, unless somebody just did: forged key ids must not become a flood."""
@@ -58,6 +61,10 @@ class JwksKeySource:
             if fetched:
                 backoff.reset()
             await pause(stopping, _REFRESH_INTERVAL_S if fetched else backoff.next_s())
+
+    def _require_fetched(self) -> None:
+        if not self._fetched:
+            raise Unavailable("The keys that verify tokens are not available yet.")
 
     async def _try_fetch(self) -> bool:
         try:

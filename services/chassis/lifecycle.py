@@ -19,7 +19,7 @@ from services.chassis.auth_client import RemoteRevocations
 from services.chassis.channels import Channels
 from services.chassis.database import Database
 from services.chassis.errors import Unavailable
-from services.chassis.health import HealthMonitor
+from services.chassis.health import Check, HealthMonitor
 from services.chassis.http import HttpServer
 from services.chassis.jwks import JwksKeySource
 from services.chassis.logs import get_logger
@@ -81,6 +81,7 @@ class Lifecycle(Generic[S]):
         self._registry = CollectorRegistry()
         self._app: App | None = None
         self._opening: asyncio.Task[None] | None = None
+        self._key_checks: dict[str, Check] = {}
         # What to undo when stopping, in order; filled as far as the start has come.
         self._undo: list[tuple[str, Callable[[], Awaitable[object]]]] = []
 
@@ -162,6 +163,7 @@ class Lifecycle(Generic[S]):
         checks = {
             "database": self._runtime.database.ping,
             "nats": self._runtime.messaging.ping,
+            **self._key_checks,
             **app.checks,
         }
         await self._health.watch(app.service_names, checks, frozenset({"database"}))
@@ -170,6 +172,7 @@ class Lifecycle(Generic[S]):
         keys = app.key_source
         if keys is None:
             keys = jwks = JwksKeySource(self._settings.jwks_url)
+            self._key_checks["token keys"] = jwks.check
             self._supervisor.start(Worker("jwks", jwks.run))
         source = app.revocation_source
         if source is None:

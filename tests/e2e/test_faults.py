@@ -14,6 +14,7 @@ import pytest
 from services.stack.credentials import load_credentials
 from tests.fixtures.platform import PROTOBUF, BoardAccess, Platform, platform_of, reading_batch
 from tests.fixtures.stack import Stack, stack_in
+from tests.fixtures.waiting import eventually
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -46,9 +47,10 @@ class Uploader:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Upload until told to stop; the batch under way is still brought home."""
-        seq = 0
+        seq, end_s = 0, time.time() - 3000
         while not stop.is_set():
-            batch = reading_batch(seq=seq, boot_id=self._boot_id)
+            # Batches follow one another in time, as a board's do.
+            batch = reading_batch(seq=seq, boot_id=self._boot_id, end_s=end_s + 3 * seq)
             await self._deliver(batch.SerializeToString())
             self.acknowledged.append((self._board.device_id, self._boot_id, seq))
             seq += 1
@@ -160,7 +162,12 @@ def test_a_stopped_service_answers_unavailable_and_recovers(durable_platform: Pl
     if response.status_code == 503:
         assert int(response.headers["retry-after"]) >= 1
     stack.wait_until_back("telemetry", killed)
-    assert durable_platform.upload(board, reading_batch().SerializeToString()).status_code == 200
+
+    def accepted() -> bool:
+        body = reading_batch().SerializeToString()
+        return durable_platform.upload(board, body).status_code == 200
+
+    eventually(accepted, "an upload to be accepted again")
 
 
 def test_logs_hold_no_secret(durable_platform: Platform) -> None:
