@@ -26,7 +26,7 @@ def client_address(
 
 
 def _peer_host(peer: str) -> str:
-    """Take the host from gRPC's `ipv4:127.0.0.1:50051` or `ipv6:[::1]:50051`."""
+    """Take the host from gRPC's `ipv4:127.0.0.1:15051` or `ipv6:[::1]:15051`."""
     _, _, address = unquote(peer).partition(":")
     return address.rpartition(":")[0].strip("[]")
 

@@ -22,8 +22,8 @@ class AuthSettings(ServiceSettings):
 
     model_config = SettingsConfigDict(env_prefix="DASHTRACK_AUTH_")
 
-    grpc_port: Port = Field(50051, description="Port of the gRPC server; 0 picks a free one.")
-    http_port: Port = Field(50061, description="Port of the HTTP server; 0 picks a free one.")
+    grpc_port: Port = Field(15051, description="Port of the gRPC server; 0 picks a free one.")
+    http_port: Port = Field(15061, description="Port of the HTTP server; 0 picks a free one.")
     nats_user: str = Field("auth", description="NATS user of this service.")
 
     encryption_key: Secret = Field(

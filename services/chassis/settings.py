@@ -59,15 +59,15 @@ class ServiceSettings(BaseSettings):
     database_statement_timeout_s: float = Field(
         15.0, gt=0, le=600, description="A statement that runs longer is cancelled."
     )
-    nats_url: str = Field("nats://127.0.0.1:42220", description="NATS servers, comma-separated.")
+    nats_url: str = Field("nats://127.0.0.1:14222", description="NATS servers, comma-separated.")
     nats_user: str = Field(description="NATS user of this service.")
     nats_password: Secret = Field(description="Password of the NATS user.")
     jwks_url: str = Field(
-        "http://127.0.0.1:50061/.well-known/jwks.json",
+        "http://127.0.0.1:15061/.well-known/jwks.json",
         description="Where the public keys that sign access tokens are published.",
     )
     auth_target: str = Field(
-        "127.0.0.1:50051", description="gRPC address of auth: service tokens and revocations."
+        "127.0.0.1:15051", description="gRPC address of auth: service tokens and revocations."
     )
     service_secret: Secret = Field(
         description="Client secret that this service exchanges at auth for its service token."

@@ -1,26 +1,30 @@
 """Traces: what is sampled, where spans go, and how context crosses NATS."""
 
+import contextvars
 from collections.abc import Mapping
 from typing import Any
 
 from opentelemetry import context as otel_context
+from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 from opentelemetry.instrumentation.asyncpg import AsyncPGInstrumentor
 from opentelemetry.sdk.resources import SERVICE_INSTANCE_ID, SERVICE_NAME, Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
+from opentelemetry.trace import NoOpTracer, Tracer
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from services.chassis.ids import new_id
 from services.chassis.settings import ServiceSettings
 
-_FLUSH_TIMEOUT_MS = 3_000
+# A collector that is away must not hold up a service that stops.
+_EXPORT_TIMEOUT_S = 2
 _propagator = TraceContextTextMapPropagator()
 
 
 class Tracing:
-    """One service's tracer provider, and the instrumentation of its database driver."""
+    """One service's tracer provider; the queries of what is started from here on belong to it."""
 
     def __init__(self, name: str, settings: ServiceSettings) -> None:
         """Begin to trace; spans are exported only where the settings name an endpoint."""
@@ -34,23 +38,43 @@ class Tracing:
             exporter = OTLPSpanExporter(
                 endpoint=settings.otlp_endpoint,
                 insecure=not settings.otlp_endpoint.startswith("https://"),
+                timeout=_EXPORT_TIMEOUT_S,
             )
             self.provider.add_span_processor(BatchSpanProcessor(exporter))
         self.tracer = self.provider.get_tracer("services.chassis")
-        # The pool's queries pass through the same driver: instrumenting SQLAlchemy too would
-        # record each of them twice.
-        make_instrumentor: Any = AsyncPGInstrumentor
-        self._asyncpg = make_instrumentor()
-        self._instruments = not self._asyncpg.is_instrumented_by_opentelemetry
-        if self._instruments:
-            self._asyncpg.instrument(tracer_provider=self.provider)
+        _tracer.set(self.tracer)
+        _trace_queries()
 
     def close(self) -> None:
         """Export what is left; blocks for a few seconds at most."""
-        if self._instruments:
-            self._asyncpg.uninstrument()
-        self.provider.force_flush(_FLUSH_TIMEOUT_MS)
         self.provider.shutdown()
+
+
+# Whose spans the queries of a task become: several services may run in one process.
+_tracer: contextvars.ContextVar[Tracer] = contextvars.ContextVar("tracer")
+_NO_OP = NoOpTracer()
+
+
+def _trace_queries() -> None:
+    # SQLAlchemy's queries pass through the same driver: instrumenting both would record each twice.
+    make_instrumentor: Any = AsyncPGInstrumentor
+    instrumentor = make_instrumentor()
+    if not instrumentor.is_instrumented_by_opentelemetry:
+        instrumentor.instrument(tracer_provider=_QueryTracerProvider())
+
+
+class _QueryTracerProvider(trace.TracerProvider):
+    def get_tracer(self, *_: Any, **__: Any) -> Tracer:
+        return _QueryTracer()
+
+
+class _QueryTracer(NoOpTracer):
+    """Adds queries to traces that are sampled; polls and pings begin none of their own."""
+
+    def start_as_current_span(self, *args: Any, **kwargs: Any) -> Any:
+        sampled = trace.get_current_span().get_span_context().trace_flags.sampled
+        tracer = _tracer.get(_NO_OP) if sampled else _NO_OP
+        return tracer.start_as_current_span(*args, **kwargs)
 
 
 def inject_trace() -> dict[str, str]:

@@ -11,6 +11,6 @@ class CompaniesSettings(ServiceSettings):
 
     model_config = SettingsConfigDict(env_prefix="DASHTRACK_COMPANIES_")
 
-    grpc_port: Port = Field(50053, description="Port of the gRPC server; 0 picks a free one.")
-    http_port: Port = Field(50063, description="Port of the HTTP server; 0 picks a free one.")
+    grpc_port: Port = Field(15053, description="Port of the gRPC server; 0 picks a free one.")
+    http_port: Port = Field(15063, description="Port of the HTTP server; 0 picks a free one.")
     nats_user: str = Field("companies", description="NATS user of this service.")

@@ -11,11 +11,11 @@ class TelemetrySettings(ServiceSettings):
 
     model_config = SettingsConfigDict(env_prefix="DASHTRACK_TELEMETRY_")
 
-    grpc_port: Port = Field(50054, description="Port of the gRPC server; 0 picks a free one.")
-    http_port: Port = Field(50064, description="Port of the HTTP server; 0 picks a free one.")
+    grpc_port: Port = Field(15054, description="Port of the gRPC server; 0 picks a free one.")
+    http_port: Port = Field(15064, description="Port of the HTTP server; 0 picks a free one.")
     nats_user: str = Field("telemetry", description="NATS user of this service.")
     companies_target: str = Field(
-        "127.0.0.1:50053", description="gRPC address of companies: companies and their vehicles."
+        "127.0.0.1:15053", description="gRPC address of companies: companies and their vehicles."
     )
     claim_key: Secret = Field(
         description="Key that device secrets are derived with; the same in every replica."

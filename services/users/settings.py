@@ -13,11 +13,11 @@ class UsersSettings(ServiceSettings):
 
     model_config = SettingsConfigDict(env_prefix="DASHTRACK_USERS_")
 
-    grpc_port: Port = Field(50052, description="Port of the gRPC server; 0 picks a free one.")
-    http_port: Port = Field(50062, description="Port of the HTTP server; 0 picks a free one.")
+    grpc_port: Port = Field(15052, description="Port of the gRPC server; 0 picks a free one.")
+    http_port: Port = Field(15062, description="Port of the HTTP server; 0 picks a free one.")
     nats_user: str = Field("users", description="NATS user of this service.")
     companies_target: str = Field(
-        "127.0.0.1:50053", description="gRPC address of companies: whether a company exists."
+        "127.0.0.1:15053", description="gRPC address of companies: whether a company exists."
     )
     bootstrap_email: Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$", max_length=254)] = Field(
         description="E-mail address of the first administrator, who is added at the first start."
