@@ -6,7 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from services.stack.isolation import unprivileged_isolation
+import pytest
+
+from services.stack.isolation import DIRECT, Isolation, unprivileged_isolation
 from services.stack.parts import Command, minimal_environment
 from services.stack.processes import ProcessIdentity
 
@@ -63,14 +65,24 @@ def test_a_program_that_refuses_root_is_not_run_by_root(tmp_path: Path) -> None:
     assert (closed / "made").exists()
 
 
-def test_the_death_signal_is_the_one_that_was_asked_for() -> None:
-    """PostgreSQL takes SIGINT for a fast shutdown, and SIGTERM for one that waits for clients."""
+def isolations() -> list[Isolation]:
+    """List the ways in which this user can run a child."""
+    if os.geteuid() != 0:
+        return [DIRECT]
+    chosen = unprivileged_isolation()
+    return [DIRECT, chosen, Isolation("user", chosen.uid, chosen.gid)]
+
+
+@pytest.mark.parametrize("isolation", isolations(), ids=lambda isolation: isolation.mode)
+def test_the_death_signal_is_the_one_that_was_asked_for(isolation: Isolation) -> None:
+    """PostgreSQL takes SIGINT for a fast shutdown; a change of identity doesn't lose it."""
     # 2 is PR_GET_PDEATHSIG.
     ask = "n = ctypes.c_int(); ctypes.CDLL(None).prctl(2, ctypes.byref(n)); print(n.value)"
     command = Command(
-        program=[sys.executable, "-c", f"import ctypes; {ask}"],
+        program=[sys.executable, "-I", "-S", "-c", f"import ctypes; {ask}"],
         environment={},
         folder=Path("/"),
+        isolation=isolation,
         death_signal=signal.SIGINT,
     )
     output = subprocess.run(command.arguments(), check=True, capture_output=True, text=True).stdout
