@@ -193,7 +193,8 @@ async def test_published_events_are_forgotten_after_a_day(
             await session.execute(
                 sa.text(
                     "INSERT INTO outbox (event_id, subject, payload, trace, created_at, "
-                    "published_at) VALUES (:id, 'events.x', '', '{}', now(), now() - CAST(:age AS interval))"
+                    "published_at) "
+                    "VALUES (:id, 'events.x', '', '{}', now(), now() - CAST(:age AS interval))"
                 ),
                 {"id": new_id(), "age": age},
             )

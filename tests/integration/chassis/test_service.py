@@ -19,6 +19,7 @@ from services.chassis.identity import Role
 from services.chassis.rpc.methods import ContractError
 from services.chassis.service import App, Runtime, Worker, serve
 from tests.fixtures.nats import NatsServer
+from tests.fixtures.otlp import TraceReceiver
 from tests.fixtures.postgres import PostgresServer
 from tests.fixtures.tokens import TokenMint, bearer
 from tests.integration.chassis.kettle import KettleSettings
@@ -369,3 +370,23 @@ async def test_stop_says_so_before_it_turns_anybody_away(
         assert await call(channel, "Unary") == ["hello"]
         watch.cancel()
         await stopping
+
+
+async def test_trace_of_a_call_shows_its_queries(
+    start: Start, kettle: KettleSettings, trace_receiver: TraceReceiver
+) -> None:
+    """A sampled call is exported with its server span and, below it, each query once."""
+    settings = kettle.model_copy(
+        update={"otlp_endpoint": f"http://127.0.0.1:{trace_receiver.port}"}
+    )
+    trace_id, parent_id = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+    # Another service in the same process keeps its spans to itself.
+    async with start(), start(settings=settings) as running, start():
+        metadata = (("traceparent", f"00-{trace_id}-{parent_id}-01"),)
+        await call(running.channel, "Unary", metadata=metadata)
+    # Stopping exports what was left.
+    spans = trace_receiver.spans(trace_id)
+    (server,) = [span for span in spans if span.name == f"{SERVICE}/Unary"]
+    assert (server.service, server.parent_span_id) == ("kettle", parent_id)
+    queries = [span for span in spans if "kettles" in span.attributes.get("db.statement", "")]
+    assert [span.parent_span_id for span in queries] == [server.span_id]
