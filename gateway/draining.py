@@ -11,8 +11,9 @@ _REQUEST_TIMEOUT_S = 5.0
 async def drain(host: str, port: int, *, wait_s: float) -> int:
     """Send new work elsewhere and wait for what runs; return how many requests still run.
 
-    From now on `/healthz` answers 503, answers tell clients to close their connections, and the
-    listeners close after the gateway's drain time. Send SIGTERM when this returns.
+    From now on `/healthz` and `/readyz` answer 503, answers tell clients to close their
+    connections, and the listeners close after the gateway's drain time. Send SIGTERM when this
+    returns.
 
     Args:
         host: of Envoy's admin interface, as `port` is.

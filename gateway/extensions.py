@@ -9,7 +9,6 @@ _HTTP = "envoy.extensions.filters.http"
 
 CEL_FILTER = "envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter"
 
-HEALTH_CHECK = "envoy.filters.http.health_check"
 CORS = "envoy.filters.http.cors"
 RBAC = "envoy.filters.http.rbac"
 HEADERS = "envoy.filters.http.header_mutation"

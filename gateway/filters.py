@@ -36,15 +36,9 @@ def http_filters(rpcs: Sequence[Rpc], settings: GatewaySettings, descriptor: Pat
     """Return the filters in the order in which a request passes them."""
     json_services = sorted({rpc.service for rpc in rpcs if rpc.binding and not rpc.raw})
     return [
-        _filter(
-            ext.HEALTH_CHECK,
-            ext.HEALTH_CHECK_TYPE,
-            pass_through_mode=False,
-            headers=[{"name": ":path", "string_match": {"exact": "/healthz"}}],
-            cluster_min_healthy_percentages={
-                grpc_cluster(service): {"value": 1} for service in SERVICES
-            },
-        ),
+        _health("/healthz", SERVICES),
+        # For load balancers: a gateway is no worse than another because a service is away.
+        _health("/readyz", ()),
         _filter(ext.CORS, ext.CORS_TYPE),
         _filter(ext.RBAC, ext.RBAC_TYPE),
         _filter(ext.ADDRESS_LIMIT, ext.LIMIT_TYPE, **_address_limit(settings.address_limit)),
@@ -57,6 +51,19 @@ def http_filters(rpcs: Sequence[Rpc], settings: GatewaySettings, descriptor: Pat
         _filter(ext.DEVICE_LIMIT, ext.LIMIT_TYPE, stat_prefix="device_limit"),
         _filter(ext.ROUTER, ext.ROUTER_TYPE, suppress_envoy_headers=True),
     ]
+
+
+def _health(path: str, services: Sequence[str]) -> Config:
+    """Return what answers whether the gateway serves, and whether some services can be reached."""
+    return _filter(
+        f"dashtrack.health{path}",
+        ext.HEALTH_CHECK_TYPE,
+        pass_through_mode=False,
+        headers=[{"name": ":path", "string_match": {"exact": path}}],
+        cluster_min_healthy_percentages={
+            grpc_cluster(service): {"value": 1} for service in services
+        },
+    )
 
 
 def _always_retry_after() -> Config:

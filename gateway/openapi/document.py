@@ -65,7 +65,7 @@ def document(files: descriptor_pb2.FileDescriptorSet) -> dict[str, Any]:
         },
         "servers": [{"url": "/"}],
         "tags": list(_tags(files, typed)),
-        "paths": dict(sorted(paths.items())) | {"/healthz": _healthz()},
+        "paths": dict(sorted(paths.items())) | _probes(),
         "components": {
             "securitySchemes": _security_schemes(),
             "schemas": types.components(_roots(typed)),
@@ -230,20 +230,23 @@ def _roots(rpcs: Sequence[Rpc]) -> Iterator[str]:
             yield rpc.output_type
 
 
-def _healthz() -> Schema:
+def _probes() -> Schema:
     return {
-        "get": {
-            "operationId": "Gateway_Health",
-            "summary": "Health",
-            "description": "Tells whether the gateway serves and reaches every service.",
-            "tags": [],
-            "security": [],
-            "responses": {
-                "200": {"description": "All is well."},
-                "503": {
-                    "description": "A service is away, or the gateway is about to stop.",
-                    "content": {_JSON: {"schema": reference(STATUS)}},
-                },
-            },
-        }
+        "/healthz": _probe("Health", "Tells whether the gateway serves and reaches every service."),
+        "/readyz": _probe("Readiness", "Tells whether the gateway serves, whatever services do."),
     }
+
+
+def _probe(name: str, description: str) -> Schema:
+    refusal = {
+        "description": "No, or the gateway is about to stop.",
+        "content": {_JSON: {"schema": reference(STATUS)}},
+    }
+    operation = {
+        "operationId": f"Gateway_{name}",
+        "summary": name,
+        "description": description,
+        "security": [],
+        "responses": {"200": {"description": "Yes."}, "503": refusal},
+    }
+    return {"get": operation}

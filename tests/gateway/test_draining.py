@@ -53,14 +53,14 @@ def test_a_request_that_runs_is_finished(
     assert begun.wait(10)
 
     still_running = asyncio.run(drain("127.0.0.1", leaving.settings.admin_port, wait_s=0.3))
-    health = httpx.get(f"{leaving.url}/healthz")
+    ready = httpx.get(f"{leaving.url}/readyz")
     services.run(_set(finish))
     left = asyncio.run(drain("127.0.0.1", leaving.settings.admin_port, wait_s=20))
     leaving.process.terminate()
     asking.join(20)
 
     assert still_running == 1
-    assert health.status_code == httpx.codes.SERVICE_UNAVAILABLE
+    assert ready.status_code == httpx.codes.SERVICE_UNAVAILABLE
     assert left == 0
     assert leaving.process.wait(20) == 0
     (answer,) = answers

@@ -70,6 +70,7 @@ def test_a_service_that_is_away_is_unavailable(
     refused()
     eventually(lambda: rest.get("/healthz").status_code == 503, "the health check to notice")
     refused()
+    assert rest.get("/readyz").status_code == httpx.codes.OK
     assert rest.get("/v1/me", headers=headers).status_code == httpx.codes.OK
 
 

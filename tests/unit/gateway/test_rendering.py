@@ -65,6 +65,32 @@ def test_every_rpc_has_one_route_that_forwards(rendered: Path) -> None:
         assert forwarding[rpc.path] == (rpc.label, rpc.owner)
 
 
+def test_every_call_ends_but_those_without_an_end(rendered: Path) -> None:
+    """The contract's deadline is given to calls without one, and cuts those with a longer one."""
+    by_name = {route["name"]: route for route in routes(rendered) if "grpc-timeout" in str(route)}
+
+    for rpc in public_rpcs(load()):
+        assert (rpc.label in by_name) != rpc.unbounded
+        if rpc.unbounded:
+            continue
+        route = by_name[rpc.label]
+        (added,) = route["request_headers_to_add"]
+        assert added["header"]["value"] == f"{rpc.deadline_ms}m"
+        limit_s = float(route["route"]["timeout"].removesuffix("s"))
+        assert limit_s == rpc.deadline_ms / 1000 + 0.5
+        cut = route["route"]["max_stream_duration"]["grpc_timeout_header_max"]
+        assert cut == route["route"]["timeout"]
+
+
+def test_only_calls_without_effects_or_with_the_same_are_tried_again(rendered: Path) -> None:
+    """The contract says which they are."""
+    retried = {route["name"] for route in routes(rendered) if "retry_policy" in str(route)}
+
+    assert retried == {
+        rpc.label for rpc in public_rpcs(load()) if rpc.idempotent and not rpc.server_streaming
+    }
+
+
 def test_only_what_says_so_is_open_without_a_token(rendered: Path) -> None:
     """Of what forwards to an RPC, exactly the public ones switch the check off."""
     public = {rpc.label for rpc in public_rpcs(load()) if rpc.public}
