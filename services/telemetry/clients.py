@@ -10,7 +10,7 @@ from dashtrack.companies.internal.v1.directory_service_pb2_grpc import Directory
 
 from services.chassis.errors import DomainError, Unavailable
 from services.telemetry.domain.errors import CompanyNotFound, VehicleNotFound
-from services.telemetry.ports import DeviceToken
+from services.telemetry.ports.registry import DeviceToken
 
 # Somebody waits for the answer; a service that needs longer than this is as good as away.
 _TIMEOUT_S = 2.0

@@ -9,11 +9,13 @@ from datetime import datetime, timedelta
 
 from services.chassis.messaging import Messaging
 from services.chassis.workers import pause
-from services.telemetry.ports import CommitHint, LatestFolder
+from services.telemetry.ports.reading import CommitHint, LatestFolder
 
 COMMITTED = "dashtrack.committed"
 DEVICE_CHANGED = "dashtrack.devices.changed"
 
+_ANNOUNCE_INTERVAL_S = 0.01
+"""Commits that follow each other closely share a hint."""
 _FOLD_INTERVAL_S = 0.5
 _PRUNE_INTERVAL_S = 30.0
 LOG_KEPT = timedelta(minutes=10)
@@ -41,6 +43,7 @@ class NatsCommitHints:
             pending, self._pending = self._pending, {}
             for company_id, position in pending.items():
                 await self._messaging.publish(f"{COMMITTED}.{company_id}", b"%d" % position)
+            await asyncio.sleep(_ANNOUNCE_INTERVAL_S)
 
     @asynccontextmanager
     async def listen(self, company_id: uuid.UUID) -> AsyncIterator[CommitHint]:

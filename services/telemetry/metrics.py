@@ -13,7 +13,7 @@ from opentelemetry.instrumentation.utils import suppress_instrumentation
 from opentelemetry.trace import Link, Span, SpanKind, Tracer
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from services.telemetry.ports import UploadTrace
+from services.telemetry.ports.ingest import UploadTrace
 
 _DURATION_BUCKETS_S = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 _FLUSH_BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)

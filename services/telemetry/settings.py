@@ -31,7 +31,7 @@ class TelemetrySettings(ServiceSettings):
     )
     writers: int = Field(2, ge=1, le=8, description="Connections that batches are written over.")
     flush_interval_ms: float = Field(
-        4.0, ge=0, le=100, description="How long the first batch of a flush waits for others."
+        5.0, ge=0, le=100, description="How long the first batch of a flush waits for others."
     )
     flush_batches_max: int = Field(256, ge=1, le=4096, description="Most batches of one flush.")
     queue_batches_max: int = Field(

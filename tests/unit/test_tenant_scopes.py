@@ -9,7 +9,7 @@ import pytest
 from services.chassis.identity import TenantScope
 from services.companies import ports as companies_ports
 from services.companies.storage import repositories as companies_storage
-from services.telemetry import ports as telemetry_ports
+from services.telemetry.ports import registry as telemetry_ports
 from services.telemetry.storage import registry as telemetry_storage
 from services.users import ports as users_ports
 from services.users.storage import repository as users_storage

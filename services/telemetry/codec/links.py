@@ -20,7 +20,7 @@ from services.telemetry.domain.batches import (
     SENSORS_MAX,
     BatchShape,
 )
-from services.telemetry.ports import DeviceToken
+from services.telemetry.ports.registry import DeviceToken
 from services.telemetry.usecases.uploading import Receipt
 
 CONTENT_TYPE = "application/x-protobuf"

@@ -14,7 +14,7 @@ from services.chassis.page_tokens import (
 from services.telemetry.codec.times import decode_ms_up, encode_moment, encode_ms
 from services.telemetry.domain.columns import Numbers, Times
 from services.telemetry.domain.latest import Latest
-from services.telemetry.ports import CommittedBatch
+from services.telemetry.ports.reading import CommittedBatch
 from services.telemetry.usecases.reading import RangePage, RangeQuery
 from services.telemetry.usecases.watching import (
     BatchItem,

@@ -16,7 +16,7 @@ import asyncpg
 from services.chassis.database import Database, translate_database_error
 from services.chassis.errors import DomainError, EditConflict, Unavailable
 from services.telemetry.domain.batches import NewBatch, Verdict
-from services.telemetry.ports import FlushCollision, StatementRefused, Stored
+from services.telemetry.ports.ingest import FlushCollision, StatementRefused, Stored
 from services.telemetry.storage.moments import moment, signed
 from services.telemetry.storage.partitions import PostgresPartitions
 

@@ -11,7 +11,7 @@ from services.chassis.database import Database
 from services.telemetry.codec.columns import decode_series, decode_track
 from services.telemetry.domain.columns import Grid
 from services.telemetry.domain.devices import Device
-from services.telemetry.ports import Chunk
+from services.telemetry.ports.reading import Chunk
 from services.telemetry.storage.moments import milliseconds, moment
 from services.telemetry.storage.tables import DEVICE_SPAN, TELEMETRY_BATCH
 

@@ -17,7 +17,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from services.chassis.database import Database
 from services.telemetry.codec.columns import decode_columns
-from services.telemetry.ports import CommittedBatch, LogEntry, LogPage
+from services.telemetry.ports.reading import CommittedBatch, LogEntry, LogPage
 from services.telemetry.storage.moments import milliseconds
 
 _PAGE_ENTRIES = 200

@@ -13,7 +13,7 @@ from services.chassis.database import Database
 from services.telemetry.codec.columns import decode_newest
 from services.telemetry.domain.devices import Device
 from services.telemetry.domain.latest import Fix, Latest, Newest
-from services.telemetry.ports import Snapshot
+from services.telemetry.ports.reading import Snapshot
 from services.telemetry.storage.ingest_log import (
     HORIZON,
     LoggedBatch,

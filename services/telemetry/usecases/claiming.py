@@ -11,7 +11,8 @@ from services.telemetry.domain.devices import (
     secret_hash,
 )
 from services.telemetry.domain.errors import ClaimCodeInvalid, DeviceRevoked, DeviceSecretInvalid
-from services.telemetry.ports import Clock, DeviceToken, Registry, TokenIssuer
+from services.telemetry.ports.general import Clock
+from services.telemetry.ports.registry import DeviceToken, Registry, TokenIssuer
 
 
 class ClaimUseCases:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from services.telemetry.domain.devices import DeviceFacts
 from services.telemetry.domain.errors import DeviceRevoked
-from services.telemetry.ports import FactsSource
+from services.telemetry.ports.ingest import FactsSource
 
 
 class FactsCache:

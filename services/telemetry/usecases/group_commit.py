@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from services.chassis.errors import DomainError, Unavailable
 from services.telemetry.domain.batches import BatchKey, NewBatch, Verdict
 from services.telemetry.domain.errors import BatchMalformed, IngestOverloaded
-from services.telemetry.ports import (
+from services.telemetry.ports.ingest import (
     BatchStore,
     FlushCollision,
     FlushObserver,
@@ -35,7 +35,7 @@ Outcome = Verdict | Exception
 class FlushLimits:
     """How much waits, and for how long."""
 
-    interval_s: float = 0.004
+    interval_s: float = 0.005
     """How long the first batch of a flush waits for others."""
     flush_batches: int = 256
     flush_bytes: int = 4 * 1024 * 1024

@@ -15,7 +15,13 @@ from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 
 from services.chassis.errors import DomainError
-from services.telemetry.ports import CommitHint, CommitLog, CommitSignal, CommittedBatch, LogPage
+from services.telemetry.ports.reading import (
+    CommitHint,
+    CommitLog,
+    CommitSignal,
+    CommittedBatch,
+    LogPage,
+)
 
 _LOG = logging.getLogger(__name__)
 _POLL_S = 1.0

@@ -13,7 +13,9 @@ from services.telemetry.domain.columns import Grid
 from services.telemetry.domain.devices import Device
 from services.telemetry.domain.errors import SensorNotFound, TimeRangeInvalid
 from services.telemetry.domain.latest import Latest
-from services.telemetry.ports import Chunk, Clock, History, LatestReader, Registry
+from services.telemetry.ports.general import Clock
+from services.telemetry.ports.reading import Chunk, History, LatestReader
+from services.telemetry.ports.registry import Registry
 
 _RANGE_DEFAULT_MS = 3_600_000
 _SCANNED_BATCHES_MAX = 5_000

@@ -15,14 +15,8 @@ from services.telemetry.domain.devices import (
     new_claim_code,
 )
 from services.telemetry.domain.errors import CompanyNotFound, CompanyRequired, RequestIdReused
-from services.telemetry.ports import (
-    Clock,
-    CompanyDirectory,
-    DeviceChanges,
-    IdSource,
-    Registry,
-    TokenIssuer,
-)
+from services.telemetry.ports.general import Clock, IdSource
+from services.telemetry.ports.registry import CompanyDirectory, DeviceChanges, Registry, TokenIssuer
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 from services.chassis.errors import DomainError
-from services.telemetry.ports import DeviceToken, TokenIssuer
+from services.telemetry.ports.registry import DeviceToken, TokenIssuer
 
 _PAUSE_S = 30.0
 _TOKENS_KEPT_MAX = 10_000

@@ -17,7 +17,8 @@ from services.telemetry.domain.batches import (
     span_bound_ms,
 )
 from services.telemetry.domain.errors import BatchConflict, BatchTimeOutOfWindow, UptimeRequired
-from services.telemetry.ports import BodyReader, BootAnchors, Clock, Partitions, UploadObserver
+from services.telemetry.ports.general import Clock
+from services.telemetry.ports.ingest import BodyReader, BootAnchors, Partitions, UploadObserver
 from services.telemetry.usecases.device_facts import FactsCache
 from services.telemetry.usecases.group_commit import GroupCommit
 

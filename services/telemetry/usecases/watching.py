@@ -12,13 +12,9 @@ from services.chassis.errors import DomainError
 from services.chassis.identity import Caller
 from services.telemetry.domain.errors import CompanyNotFound, CompanyRequired, DeviceNotFound
 from services.telemetry.domain.latest import Latest
-from services.telemetry.ports import (
-    Clock,
-    CommittedBatch,
-    CompanyDirectory,
-    LatestReader,
-    Registry,
-)
+from services.telemetry.ports.general import Clock
+from services.telemetry.ports.reading import CommittedBatch, LatestReader
+from services.telemetry.ports.registry import CompanyDirectory, Registry
 from services.telemetry.usecases.live import UNAVAILABLE, LiveFeeds, Watcher
 
 _HEARTBEAT_S = 15.0

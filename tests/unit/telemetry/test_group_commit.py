@@ -8,7 +8,7 @@ import pytest
 from services.chassis.errors import Unavailable
 from services.telemetry.domain.batches import NewBatch, Verdict
 from services.telemetry.domain.errors import BatchMalformed, IngestOverloaded
-from services.telemetry.ports import FlushCollision
+from services.telemetry.ports.ingest import FlushCollision
 from services.telemetry.usecases.group_commit import FlushLimits, GroupCommit
 from tests.fixtures.telemetry_fakes import COMPANY, FakeBatchStore, FakeFlushObserver, new_batch
 
