@@ -43,6 +43,12 @@ class StackSettings(BaseSettings):
     telemetry_http_port: Port = Field(15064, description="Metrics and health of telemetry.")
     postgres_port: Port = Field(15432, description="PostgreSQL's port.")
     nats_port: Port = Field(14222, description="NATS's port.")
+    device_uploads_per_s: int = Field(
+        10, ge=1, description="Uploads a second that the gateway lets one device make."
+    )
+    device_uploads_burst: int = Field(
+        60, ge=1, description="Uploads that one device may make at once."
+    )
     postgres_shared_buffers_mb: int = Field(
         256, ge=16, le=65_536, description="Memory that PostgreSQL keeps pages in."
     )

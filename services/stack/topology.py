@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from gateway import GatewaySettings, ServiceAddress, TlsFiles
+from gateway import GatewaySettings, RateLimit, ServiceAddress, TlsFiles
 from services.stack.certificates import ensure_certificates
 from services.stack.credentials import SERVICES, Credentials
 from services.stack.envoy import Gateway
@@ -78,6 +78,7 @@ def _build_gateway(settings: StackSettings, layout: Layout) -> Gateway:
             admin_port=settings.port("gateway_admin_port"),
             otlp_endpoint=settings.otlp_endpoint,
             trace_sample_ratio=settings.trace_sample_ratio,
+            device_limit=RateLimit(settings.device_uploads_burst, settings.device_uploads_per_s),
         ),
         [
             _port(settings, "gateway_port", settings.gateway_host),

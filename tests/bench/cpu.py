@@ -37,10 +37,9 @@ async def measure(rig: Rig) -> list[Figure]:
 
 async def _cpu_us(rig: Rig, port: int, process: psutil.Process) -> float:
     parcels = rig.parcels(_UPLOADS)
-    uploads = GrpcUploads(port)
-    before = process.cpu_times()
-    await closed_loop(uploads.send, parcels)
-    after = process.cpu_times()
-    await uploads.close()
+    async with GrpcUploads(port) as uploads:
+        before = process.cpu_times()
+        await closed_loop(uploads.send, parcels)
+        after = process.cpu_times()
     spent_s = after.user + after.system - before.user - before.system
     return spent_s / len(parcels) * 1e6

@@ -19,15 +19,14 @@ _LSN = "SELECT pg_current_wal_insert_lsn() - '0/0'::pg_lsn"
 async def measure(rig: Rig) -> list[Figure]:
     """Store a known number of packed-float readings and see what the database has grown by."""
     connection = await asyncpg.connect(rig.database_dsn("telemetry"))
-    uploads = GrpcUploads(rig.telemetry_port)
-    await closed_loop(uploads.send, rig.parcels(100))
-    size, position = [await connection.fetchval(query) for query in (_SIZE, _LSN)]
-    run = await closed_loop(uploads.send, rig.parcels(_UPLOADS))
+    async with GrpcUploads(rig.telemetry_port) as uploads:
+        await closed_loop(uploads.send, rig.parcels(100))
+        size, position = [await connection.fetchval(query) for query in (_SIZE, _LSN)]
+        run = await closed_loop(uploads.send, rig.parcels(_UPLOADS))
     grown, written = (
         await connection.fetchval(_SIZE) - size,
         await connection.fetchval(_LSN) - position,
     )
-    await uploads.close()
     await connection.close()
     body_bytes = len(rig.parcels(1)[0].body)
     per_reading = grown / run.readings

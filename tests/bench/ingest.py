@@ -24,16 +24,16 @@ async def measure(rig: Rig) -> list[Figure]:
     direct, gateway, baseline = [], [], []
     dsn = await rig.make_database("baseline")
     with running_baseline(dsn, rig.public_key_pem()) as port:
-        ours = GrpcUploads(rig.telemetry_port)
-        through = HttpUploads(rig.gateway_port, PROTOBUF)
-        theirs = HttpUploads(port, "application/json")
-        await _warm_up(rig, ours, through, theirs)
-        for _ in range(_ROUNDS):
-            direct.append(await closed_loop(ours.send, rig.parcels(_UPLOADS)))
-            gateway.append(await closed_loop(through.send, rig.parcels(_UPLOADS)))
-            baseline.append(await closed_loop(theirs.send, rig.json_parcels(_BASELINE_UPLOADS)))
-        for client in (ours, through, theirs):
-            await client.close()
+        async with (
+            GrpcUploads(rig.telemetry_port) as ours,
+            HttpUploads(rig.gateway_port, PROTOBUF) as through,
+            HttpUploads(port, "application/json") as theirs,
+        ):
+            await _warm_up(rig, ours, through, theirs)
+            for _ in range(_ROUNDS):
+                direct.append(await closed_loop(ours.send, rig.parcels(_UPLOADS)))
+                gateway.append(await closed_loop(through.send, rig.parcels(_UPLOADS)))
+                baseline.append(await closed_loop(theirs.send, rig.json_parcels(_BASELINE_UPLOADS)))
     rate = median(run.readings_per_s for run in baseline)
     copy_rate = await _copy_rate(rig)
     return [

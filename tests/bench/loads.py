@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import aiohttp
 import grpc.aio
@@ -90,8 +90,10 @@ class GrpcUploads:
             metadata=(("authorization", f"Bearer {parcel.token}"),),
         )
 
-    async def close(self) -> None:
-        """Close the connection."""
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
         await self._channel.close()
 
 
@@ -113,6 +115,8 @@ class HttpUploads:
                 message = f"HTTP {response.status}: {answer[:200]!r}"
                 raise RuntimeError(message)
 
-    async def close(self) -> None:
-        """Close the connections."""
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
         await self._session.close()
