@@ -15,6 +15,7 @@ from gateway.render import BASE, OVERLAY, render
 
 FOLDER = Path(__file__).parents[1] / "golden" / "gateway"
 READ_AT = Path("/etc/envoy")
+_HEADER = "# yamllint disable-file\n# Written by `python -m tests.gateway.golden`.\n"
 _DIGEST = re.compile(r"\b[0-9a-f]{16}\b")
 FULL_ENVIRONMENT = "compose"
 """The one whose base.yaml is kept: it has all that a base can have."""
@@ -31,7 +32,7 @@ def renderings() -> dict[str, str]:
                 base = (Path(folder) / BASE).read_text("utf-8")
                 # The digest of the OpenAPI document changes with each comment of the contract.
                 found[BASE] = _DIGEST.sub("DIGEST", base)
-    return found
+    return {name: _HEADER + text for name, text in found.items()}
 
 
 def assert_golden(name: str, actual: Any) -> None:
