@@ -167,3 +167,13 @@ def fleet(
     """A fleet of a company of the test's own."""
     with grpc.insecure_channel(telemetry_service.target) as channel:
         yield Fleet(channel, token_mint, company_id)
+
+
+@pytest.fixture
+def second_replica(telemetry_settings: TelemetrySettings, fleet: Fleet) -> Iterator[Fleet]:
+    """The fleet on another replica of the service."""
+    with (
+        served("telemetry", telemetry_settings, app.build, MIGRATIONS) as service,
+        grpc.insecure_channel(service.target) as channel,
+    ):
+        yield fleet.on(channel)

@@ -93,16 +93,6 @@ def watching(fleet: Fleet) -> Iterator[Any]:
         watch_.close()
 
 
-@pytest.fixture
-def second_replica(telemetry_settings: TelemetrySettings, fleet: Fleet) -> Iterator[Fleet]:
-    """The fleet on another replica of the service."""
-    with (
-        served("telemetry", telemetry_settings, app.build, MIGRATIONS) as service,
-        grpc.insecure_channel(service.target) as channel,
-    ):
-        yield fleet.on(channel)
-
-
 def test_a_watch_begins_with_the_newest_and_goes_on_with_each_batch(
     fleet: Fleet, watching: Any
 ) -> None:
