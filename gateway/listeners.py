@@ -1,5 +1,6 @@
 """What the gateway listens on, and how it reads a request before the filters see it."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from gateway.extensions import Config, any_of, seconds, typed
@@ -34,11 +35,12 @@ IDENTITY_HEADERS = (
     "x-user-role",
 )
 
-# W3C trace context: what doesn't look like it would keep a call from being traced at all. Two
-# expressions that overlap in a dash, since Envoy bounds the size of one.
-_TRACEPARENT = ("^00-[0-9a-f]{32}-", "-[0-9a-f]{16}-[0-9a-f]{2}$")
-_TRACEPARENT_LENGTH = 55
-_DETOUR = "x-dashtrack-traceparent"
+# W3C trace context: what doesn't look like it would keep a call from being traced at all. Three
+# expressions that overlap, since Envoy bounds the size of one.
+_TRACEPARENT = ("^00-[0-9a-f]{32}-", "-[0-9a-f]{16}-[0-9a-f]{2}$", "^[^-]*-[^-]*-[^-]*-[^-]*$")
+# What is malformed is the client's mistake, and gRPC libraries answer INTERNAL to it.
+_GRPC_TIMEOUT = ("^[0-9]{1,8}[HMSmun]$",)
+_DETOUR = "x-dashtrack-checked"
 
 
 def listeners(settings: GatewaySettings, filters: list[Config], host: Config) -> list[Config]:
@@ -141,22 +143,21 @@ def _early_mutation() -> Config:
     mutations: list[Config] = [{"remove": name} for name in (*IDENTITY_HEADERS, _DETOUR)]
     mutations.append({"remove_on_match": {"key_matcher": {"prefix": "x-envoy-"}}})
     mutations.append({"remove": "baggage"})
-    mutations += _checked_traceparent()
+    mutations += _checked("traceparent", _TRACEPARENT)
+    mutations += _checked("grpc-timeout", _GRPC_TIMEOUT)
     return {"name": "envoy.http.early_header_mutation.header_mutation"} | typed(
         _EARLY_MUTATION, mutations=mutations
     )
 
 
-def _checked_traceparent() -> list[Config]:
-    """Keep a well-formed `traceparent` only; it takes a detour, for only adding is conditional."""
-    given = "request.headers['traceparent']"
-    valid = f"size({given}) == {_TRACEPARENT_LENGTH}"
-    for expression in _TRACEPARENT:
-        valid += f" && {given}.matches('{expression}')"
+def _checked(name: str, expressions: Sequence[str]) -> list[Config]:
+    """Keep a well-formed header only; it takes a detour, for only adding is conditional."""
+    given = f"request.headers['{name}']"
+    valid = " && ".join(f"{given}.matches('{expression}')" for expression in expressions)
     return [
         _added(_DETOUR, f"%CEL({valid} ? {given} : '')%"),
-        {"remove": "traceparent"},
-        _added("traceparent", f"%REQ({_DETOUR})%"),
+        {"remove": name},
+        _added(name, f"%REQ({_DETOUR})%"),
         {"remove": _DETOUR},
     ]
 

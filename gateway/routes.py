@@ -24,6 +24,7 @@ UNMATCHED = "unmatched"
 _DEADLINE_GRACE_S = 0.5
 _WATCH_IDLE_S = 120
 _RETRIES = 2
+_GRPC = "application/grpc"
 _REFLECTION = ("grpc.reflection.v1", "grpc.reflection.v1alpha")
 
 
@@ -44,9 +45,10 @@ def virtual_host(
             # Uploads come first: they are nearly all there is.
             *(_raw_entry(rpc, raw, descriptor) for rpc in raw),
             *(_call(rpc, settings) for rpc in (*raw, *typed)),
-            *_entries(typed, descriptor),
             *_health(),
             *_reflection(),
+            _unmatched_grpc(),
+            *_entries(typed, descriptor),
             *_metrics(settings),
             *page_routes(pages, site),
             _preflight(),
@@ -76,7 +78,7 @@ def _call(rpc: Rpc, settings: GatewaySettings) -> Config:
         config[ext.LUA] = _lua("device_errors")
     route: Config = {
         "name": rpc.label,
-        "match": {"path": rpc.path, "headers": [_content_type("application/grpc")]},
+        "match": {"path": rpc.path, "headers": _grpc()},
         "route": {"cluster": grpc_cluster(rpc.owner)} | _time(rpc) | _retries(rpc),
         "typed_per_filter_config": config,
     }
@@ -153,7 +155,7 @@ def _path(template: str) -> Config:
 
 def _health() -> Iterator[Config]:
     for service in (*SERVICES, None):
-        headers = [_content_type("application/grpc")]
+        headers = _grpc()
         if service:
             headers.append({"name": SERVICE_HEADER, "string_match": {"exact": service}})
         yield _grpc_own("grpc.health.v1.Health/Check", headers, service or "auth", "2s")
@@ -162,7 +164,7 @@ def _health() -> Iterator[Config]:
 def _reflection() -> Iterator[Config]:
     for package in _REFLECTION:
         name = f"{package}.ServerReflection/ServerReflectionInfo"
-        yield _grpc_own(name, [_content_type("application/grpc")], "auth", "60s")
+        yield _grpc_own(name, _grpc(), "auth", "60s")
 
 
 def _grpc_own(name: str, headers: Sequence[Config], service: str, limit: str) -> Config:
@@ -248,6 +250,11 @@ def _preflight() -> Config:
     }
 
 
+def _unmatched_grpc() -> Config:
+    """Return the end of the table for gRPC, which REST paths have nothing to offer."""
+    return _unmatched() | {"match": {"prefix": "/", "headers": [_content_type(_GRPC)]}}
+
+
 def _unmatched() -> Config:
     return {
         "name": UNMATCHED,
@@ -294,6 +301,15 @@ def _no_tokens() -> Config:
 
 def _lua(name: str) -> Config:
     return any_of(ext.LUA_ROUTE_TYPE, name=name)
+
+
+def _grpc() -> list[Config]:
+    """Return how a gRPC call is recognized, before or behind the filters that make one."""
+    content_type = {"safe_regex": {"regex": rf"{_GRPC}(-web|-web-text)?([+;].*)?"}}
+    return [
+        {"name": ":method", "string_match": {"exact": "POST"}},
+        {"name": "content-type", "string_match": content_type},
+    ]
 
 
 def _content_type(prefix: str) -> Config:
