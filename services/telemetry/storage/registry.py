@@ -161,6 +161,7 @@ class PostgresCredentialStore:
             )
             .where(condition)
             .with_for_update(of=DeviceRow)
+            .execution_options(populate_existing=True)
         )
         row = (await self._session.exec(query)).one_or_none()
         return None if row is None else _credentials(row)
@@ -256,6 +257,8 @@ def _devices(scope: TenantScope) -> Select[DeviceRow, datetime | None]:
             isouter=True,
         )
         .where(_within(scope))
+        # Rows are changed by statements: what the session has seen before may be outdated.
+        .execution_options(populate_existing=True)
     )
 
 
