@@ -4,9 +4,10 @@ from statistics import median
 
 import psutil
 
-from tests.bench.loads import GrpcUploads, closed_loop
+from tests.bench.loads import closed_loop
 from tests.bench.report import Figure
 from tests.bench.rig import Rig, running_noop
+from tests.bench.wire_http2 import Http2Uploads
 
 _ROUNDS = 7
 _UPLOADS = 3000
@@ -37,7 +38,7 @@ async def measure(rig: Rig) -> list[Figure]:
 
 async def _cpu_us(rig: Rig, port: int, process: psutil.Process) -> float:
     parcels = rig.parcels(_UPLOADS)
-    async with GrpcUploads(port) as uploads:
+    async with Http2Uploads(port) as uploads:
         before = process.cpu_times()
         await closed_loop(uploads.send, parcels)
         after = process.cpu_times()

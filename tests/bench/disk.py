@@ -2,9 +2,10 @@
 
 import asyncpg
 
-from tests.bench.loads import GrpcUploads, closed_loop
+from tests.bench.loads import closed_loop
 from tests.bench.report import Figure
 from tests.bench.rig import READINGS, Rig
+from tests.bench.wire_http2 import Http2Uploads
 
 _UPLOADS = 8000
 _GOAL_BYTES = 8.0
@@ -19,7 +20,7 @@ _LSN = "SELECT pg_current_wal_insert_lsn() - '0/0'::pg_lsn"
 async def measure(rig: Rig) -> list[Figure]:
     """Store a known number of packed-float readings and see what the database has grown by."""
     connection = await asyncpg.connect(rig.database_dsn("telemetry"))
-    async with GrpcUploads(rig.telemetry_port) as uploads:
+    async with Http2Uploads(rig.telemetry_port) as uploads:
         await closed_loop(uploads.send, rig.parcels(100))
         size, position = [await connection.fetchval(query) for query in (_SIZE, _LSN)]
         run = await closed_loop(uploads.send, rig.parcels(_UPLOADS))

@@ -8,9 +8,11 @@ from statistics import median
 
 import asyncpg
 
-from tests.bench.loads import PROTOBUF, GrpcUploads, HttpUploads, Parcel, Run, closed_loop
+from tests.bench.loads import PROTOBUF, Parcel, Run, closed_loop
 from tests.bench.report import Figure, against
 from tests.bench.rig import READINGS, SENSORS, Rig, running_baseline
+from tests.bench.wire_http1 import Http1Uploads
+from tests.bench.wire_http2 import Http2Uploads
 
 _ROUNDS = 3
 _UPLOADS = 4000
@@ -25,9 +27,9 @@ async def measure(rig: Rig) -> list[Figure]:
     dsn = await rig.make_database("baseline")
     with running_baseline(dsn, rig.public_key_pem()) as port:
         async with (
-            GrpcUploads(rig.telemetry_port) as ours,
-            HttpUploads(rig.gateway_port, PROTOBUF) as through,
-            HttpUploads(port, "application/json") as theirs,
+            Http2Uploads(rig.telemetry_port) as ours,
+            Http1Uploads(rig.gateway_port, PROTOBUF) as through,
+            Http1Uploads(port, "application/json") as theirs,
         ):
             await _warm_up(rig, ours, through, theirs)
             for _ in range(_ROUNDS):
@@ -58,7 +60,9 @@ async def measure(rig: Rig) -> list[Figure]:
     ]
 
 
-async def _warm_up(rig: Rig, ours: GrpcUploads, through: HttpUploads, theirs: HttpUploads) -> None:
+async def _warm_up(
+    rig: Rig, ours: Http2Uploads, through: Http1Uploads, theirs: Http1Uploads
+) -> None:
     loads: list[tuple[Callable[[Parcel], Awaitable[None]], list[Parcel]]] = [
         (ours.send, rig.parcels(500)),
         (through.send, rig.parcels(500)),

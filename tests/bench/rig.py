@@ -43,6 +43,11 @@ class Rig:
     platform: Platform
     boards: Sequence[BoardAccess]
     _random: np.random.Generator = field(default_factory=lambda: np.random.default_rng(1))
+    _source: Iterator[Parcel] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Begin the boards' one long drive: no batch repeats another's times."""
+        self._source = self._endless_parcels()
 
     @property
     def telemetry_port(self) -> int:
@@ -59,8 +64,8 @@ class Rig:
         return psutil.Process(self.stack.pid("telemetry"))
 
     def parcels(self, count: int) -> list[Parcel]:
-        """Encode `count` different batches of new boots, evenly over the boards."""
-        return list(islice(self._endless_parcels(), count))
+        """Encode the next `count` batches of the boards, in turns."""
+        return list(islice(self._source, count))
 
     def json_parcels(self, count: int) -> list[Parcel]:
         """Encode as many batches with the same numbers the way the baseline takes them."""
