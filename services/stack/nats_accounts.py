@@ -8,7 +8,7 @@ _STREAM = "EVENTS"
 
 _HINTS: Mapping[str, Sequence[str]] = {
     "auth": ["dashtrack.revoked"],
-    "telemetry": ["dashtrack.committed.>", "tel.>"],
+    "telemetry": ["dashtrack.committed.>", "dashtrack.devices.changed", "tel.>"],
 }
 """Messages that may be lost, by the service that sends them."""
 
