@@ -5,7 +5,7 @@ from pathlib import Path
 
 from gateway import GatewaySettings, drain, render
 from services.stack.parts import Command, ListeningPort, Part, minimal_environment
-from services.stack.service import require_ok
+from services.stack.service import GATEWAY_HEALTH, require_ok
 
 
 class Gateway(Part):
@@ -41,7 +41,7 @@ class Gateway(Part):
     async def probe(self) -> None:
         """Ask through the public port whether every service can be reached."""
         await require_ok(self._settings.admin_port, "/ready", self._probe_timeout_s)
-        await require_ok(self._settings.http_port, "/healthz", self._probe_timeout_s)
+        await require_ok(self._settings.http_port, GATEWAY_HEALTH, self._probe_timeout_s)
 
     async def drain(self) -> None:
         """Let running requests end: Envoy cuts them short when it gets a signal."""

@@ -1,5 +1,6 @@
 """`up` and `down`: start and stop the detached supervisor, and tell what becomes of it."""
 
+import math
 import os
 import signal
 import subprocess
@@ -11,6 +12,7 @@ from services.stack.addresses import describe, read_addresses
 from services.stack.layout import Layout
 from services.stack.processes import ProcessIdentity, end_leftovers
 from services.stack.progress import Progress
+from services.stack.service import GATEWAY_HEALTH, answers_ok
 from services.stack.settings import PREFIX, ROOT, StackSettings
 from services.stack.status import Phase, StackStatus, State, read_status
 from services.stack.supervisor import ALREADY_RUNNING, exclusive_lock
@@ -144,14 +146,19 @@ def _follow(
     settings: StackSettings, layout: Layout, progress: Progress, supervisor: ProcessIdentity
 ) -> None:
     """Wait until a supervisor reports health or failure."""
+    deadline_s = math.inf
     while True:
         # In this order: a supervisor writes its last status before it ends.
         alive = supervisor.alive
         status = read_status(layout.status)
         if status is not None and status.supervisor == supervisor:
             progress.show(status)
-            if status.phase is Phase.RUNNING and _settled(status, settings):
-                return
+            if status.phase is Phase.RUNNING:
+                if _is_usable(status, settings):
+                    return
+                deadline_s = min(deadline_s, time.monotonic() + settings.start_timeout_s)
+                if time.monotonic() > deadline_s:
+                    raise _unhealthy(status)
             if status.phase is Phase.FAILED and not alive:
                 raise UpFailed(status.failure, status.culprit)
         if not alive:
@@ -159,15 +166,26 @@ def _follow(
         time.sleep(_POLL_S)
 
 
-def _settled(status: StackStatus, settings: StackSettings) -> bool:
-    """Whether a running stack is healthy.
+def _is_usable(status: StackStatus, settings: StackSettings) -> bool:
+    """Whether a running stack serves people right now.
 
     Raises:
-        UpFailed: it isn't, and waiting won't help.
+        UpFailed: it doesn't, and waiting won't help.
     """
     if not status.fresh(settings.silence_s):
         raise UpFailed("the supervisor does not respond; `make down` ends it")
     for part in status.parts:
         if part.state is State.HUNG:
-            raise UpFailed(f"{part.name} is {part.detail}", part.name)
-    return status.healthy
+            raise _unhealthy(status)
+    # The supervisor's knowledge is as old as its last probes: the gateway has the last word.
+    return status.healthy and answers_ok(
+        status.ports["gateway_port"], GATEWAY_HEALTH, settings.probe_timeout_s
+    )
+
+
+def _unhealthy(status: StackStatus) -> UpFailed:
+    ill = [part for part in status.parts if part.state is not State.HEALTHY]
+    if not ill:
+        return UpFailed("the gateway reaches some service no more", "gateway")
+    reasons = (f"{part.name} is {part.state}: {part.detail}" for part in ill)
+    return UpFailed("; ".join(reasons), ill[0].name)

@@ -30,8 +30,8 @@ async def require_free_ports(
 ) -> None:
     """Make sure that every port can be listened on.
 
-    Most ports lie in the range that the kernel picks clients' ports from. One that a client has
-    had, on its way to wherever, is free again soon: only a listener is there to stay.
+    Settings may place a port in the range that the kernel picks clients' ports from. One that a
+    client has had, on its way to wherever, is free again soon: only a listener is there to stay.
 
     Args:
         parts: whose ports they are.

@@ -11,6 +11,8 @@ from services.stack.settings import PREFIX as STACK_PREFIX
 from services.stack.settings import ROOT
 
 HOST = "127.0.0.1"
+GATEWAY_HEALTH = "/healthz"
+"""Path at the gateway that answers 200 while it reaches every service."""
 _OK = 200
 
 
@@ -19,6 +21,14 @@ async def require_ok(port: int, path: str, timeout_s: float) -> None:
     status, body = await asyncio.to_thread(_get, port, path, timeout_s)
     if status != _OK:
         raise ConnectionError(f"{path} answers {status}: {body}")
+
+
+def answers_ok(port: int, path: str, timeout_s: float) -> bool:
+    """Whether a loopback HTTP server answers 200 right now."""
+    try:
+        return _get(port, path, timeout_s)[0] == _OK
+    except (OSError, http.client.HTTPException):
+        return False
 
 
 def _get(port: int, path: str, timeout_s: float) -> tuple[int, str]:

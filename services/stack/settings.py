@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -26,9 +26,10 @@ class StackSettings(BaseSettings):
     port_offset: int = Field(
         0, ge=0, le=10_000, description="Added to every port, so that two stacks run side by side."
     )
-    gateway_host: str = Field(
-        "0.0.0.0",  # noqa: S104 - boards reach the gateway over the network; nothing else is public
-        description="Address that the gateway's two public ports listen on.",
+    # Boards reach the gateway over the network; nothing else is public.
+    gateway_host: Literal["0.0.0.0", "127.0.0.1"] = Field(  # noqa: S104
+        "0.0.0.0",  # noqa: S104
+        description="Who reaches the gateway's public ports: every network, or this machine.",
     )
     gateway_port: Port = Field(8080, description="REST, gRPC and device uploads, plain.")
     gateway_tls_port: Port = Field(8443, description="The same with TLS.")
