@@ -106,8 +106,6 @@ class _ErrorReasonEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_ErrorReaso
     """ERROR_REASON_EMAIL_TAKEN: another person has this e-mail address. Status ALREADY_EXISTS."""
     ERROR_REASON_ROLE_NOT_GRANTABLE: _ErrorReason.ValueType  # 62
     """ERROR_REASON_ROLE_NOT_GRANTABLE: the caller's role may not give this role. Metadata: `role`. Status PERMISSION_DENIED."""
-    ERROR_REASON_USER_DEACTIVATED: _ErrorReason.ValueType  # 63
-    """ERROR_REASON_USER_DEACTIVATED: the person was deactivated. Metadata: `user_id`. Status FAILED_PRECONDITION."""
     ERROR_REASON_COMPANY_REQUIRED: _ErrorReason.ValueType  # 64
     """ERROR_REASON_COMPANY_REQUIRED: every role but `master` belongs to a company. Status INVALID_ARGUMENT."""
     ERROR_REASON_OWN_ACCOUNT: _ErrorReason.ValueType  # 65
@@ -257,8 +255,6 @@ ERROR_REASON_EMAIL_TAKEN: ErrorReason.ValueType  # 61
 """ERROR_REASON_EMAIL_TAKEN: another person has this e-mail address. Status ALREADY_EXISTS."""
 ERROR_REASON_ROLE_NOT_GRANTABLE: ErrorReason.ValueType  # 62
 """ERROR_REASON_ROLE_NOT_GRANTABLE: the caller's role may not give this role. Metadata: `role`. Status PERMISSION_DENIED."""
-ERROR_REASON_USER_DEACTIVATED: ErrorReason.ValueType  # 63
-"""ERROR_REASON_USER_DEACTIVATED: the person was deactivated. Metadata: `user_id`. Status FAILED_PRECONDITION."""
 ERROR_REASON_COMPANY_REQUIRED: ErrorReason.ValueType  # 64
 """ERROR_REASON_COMPANY_REQUIRED: every role but `master` belongs to a company. Status INVALID_ARGUMENT."""
 ERROR_REASON_OWN_ACCOUNT: ErrorReason.ValueType  # 65

@@ -72,7 +72,9 @@ class ReadingServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListReadings(self, request, context):
-        """ListReadings returns the readings of one sensor in a time range, oldest first.
+        """ListReadings returns the readings of one sensor in a time range, oldest
+        first. A sensor has one value at a time: of two readings with the same time
+        the one of the later batch is returned.
 
         Errors: DEVICE_NOT_FOUND, SENSOR_NOT_FOUND, TIME_RANGE_INVALID, PAGE_TOKEN_INVALID.
         """

@@ -23,7 +23,9 @@ class ReadingServiceStub:
     Errors: DEVICE_NOT_FOUND.
     """
     ListReadings: aio.UnaryUnaryMultiCallable[reading_service_pb2.ListReadingsRequest, reading_service_pb2.ListReadingsResponse]
-    """ListReadings returns the readings of one sensor in a time range, oldest first.
+    """ListReadings returns the readings of one sensor in a time range, oldest
+    first. A sensor has one value at a time: of two readings with the same time
+    the one of the later batch is returned.
 
     Errors: DEVICE_NOT_FOUND, SENSOR_NOT_FOUND, TIME_RANGE_INVALID, PAGE_TOKEN_INVALID.
     """
@@ -61,7 +63,9 @@ class ReadingServiceServicer(metaclass=abc_1.ABCMeta):
         request: reading_service_pb2.ListReadingsRequest,
         context: aio.ServicerContext[reading_service_pb2.ListReadingsRequest, abc.Awaitable[reading_service_pb2.ListReadingsResponse]],
     ) -> abc.Awaitable[reading_service_pb2.ListReadingsResponse]:
-        """ListReadings returns the readings of one sensor in a time range, oldest first.
+        """ListReadings returns the readings of one sensor in a time range, oldest
+        first. A sensor has one value at a time: of two readings with the same time
+        the one of the later batch is returned.
 
         Errors: DEVICE_NOT_FOUND, SENSOR_NOT_FOUND, TIME_RANGE_INVALID, PAGE_TOKEN_INVALID.
         """
