@@ -76,7 +76,7 @@ async def build(runtime: Runtime[TelemetrySettings]) -> App:
         runtime.metrics,
         queue_depth=lambda: write_path.queue.depth,
         watchers=lambda: feeds.watcher_count,
-        log_lag_s=lambda: folder.last_round.lag_s(clock()),
+        log_lag_s=lambda: folder.lag_s,
     )
     link = _build_link(runtime, write_path.uploads, neighbours)
     device_servicer = _build_devices(runtime, neighbours)

@@ -183,6 +183,6 @@ def watch_state(
     ).set_function(watchers)
     Gauge(
         "telemetry_log_lag_seconds",
-        "Age of the oldest log entry in the last round of folding the newest values.",
+        "Age of the oldest log entry not yet folded; 0 while another replica folds.",
         registry=registry,
     ).set_function(log_lag_s)

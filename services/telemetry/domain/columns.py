@@ -1,6 +1,6 @@
 """Readings as columns: numpy arrays of times (milliseconds since 1970) and of values."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -91,8 +91,3 @@ def present_only(times_ms: Times, values: Values) -> Series:
     if present.all():
         return Series(times_ms, values)
     return Series(times_ms[present], values[present])
-
-
-def total_length(series: Iterable[Series]) -> int:
-    """Count the readings of several series."""
-    return sum(map(len, series))

@@ -66,10 +66,9 @@ class DeviceLink:
             elif encoded and key == _ENCODING:
                 encoding = value
         caller = current_caller()
-        receipt = await self._uploads.accept(Upload(caller.device_id, body, encoding, uptime))
-        token = await self._renewals.renewed(
-            caller.expires_at_s, receipt.company_id, caller.device_id
-        )
+        device_id = caller.device_id
+        receipt = await self._uploads.accept(Upload(device_id, body, encoding, uptime))
+        token = await self._renewals.renewed(caller.expires_at_s, receipt.company_id, device_id)
         return codec.encode_ack(receipt, next_upload_s=self._next_upload_s, token=token)
 
 

@@ -24,7 +24,7 @@ _PAGE_ENTRIES = 200
 
 HORIZON = "pg_snapshot_xmin(pg_current_snapshot())"
 
-_POSITION = sa.text(f"SELECT {HORIZON}::text::bigint")
+HORIZON_NOW = sa.text(f"SELECT {HORIZON}::text::bigint")
 
 _READ = sa.text(f"""
 SELECT h.horizon, l.txid::text::bigint AS position, l.company_id, l.committed_at,
@@ -117,7 +117,7 @@ class PostgresCommitLog:
     async def position(self) -> int:
         """Return where an entry that nobody has seen yet would stand at the earliest."""
         async with self._database.transaction() as session:
-            horizon: int = (await session.execute(_POSITION)).scalar_one()
+            horizon: int = (await session.execute(HORIZON_NOW)).scalar_one()
         return horizon
 
     async def read(self, company_id: uuid.UUID, position: int) -> LogPage:

@@ -6,7 +6,6 @@ goes on exactly where the last commit left off.
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +13,7 @@ import sqlalchemy as sa
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from services.chassis.database import Database
-from services.telemetry.storage.ingest_log import HORIZON, named_batches, with_payloads
+from services.telemetry.storage.ingest_log import HORIZON_NOW, named_batches, with_payloads
 from services.telemetry.storage.latest import (
     CONSUMER,
     DeviceKey,
@@ -29,15 +28,21 @@ _PAGE_ENTRIES = 500
 _TAKE_LOCK = sa.select(sa.func.pg_try_advisory_xact_lock(_LOCK_KEY))
 
 _READ = sa.text(f"""
-SELECT {HORIZON}::text::bigint AS horizon, l.txid::text::bigint AS position, l.company_id,
-       l.committed_at, l.device_ids, l.t0s, l.boot_ids, l.seqs, l.parts
+SELECT l.txid::text::bigint AS position, l.company_id, l.committed_at,
+       l.device_ids, l.t0s, l.boot_ids, l.seqs, l.parts
 FROM ingest_log AS l
 LEFT JOIN log_cursor AS c ON c.company_id = l.company_id AND c.consumer = :consumer
-WHERE l.txid >= CAST(CAST(:low AS text) AS xid8) AND l.txid < {HORIZON}
+WHERE l.txid >= CAST(CAST(:low AS text) AS xid8)
+  AND l.txid < CAST(CAST(:horizon AS text) AS xid8)
   AND l.txid >= coalesce(c.next_txid, '0'::xid8)
 ORDER BY l.txid
 LIMIT {_PAGE_ENTRIES}
-""")  # noqa: S608 - constants of this package
+""")  # noqa: S608 - a constant of this module
+
+_LAG = sa.text("""
+SELECT coalesce(extract(epoch FROM clock_timestamp() - min(l.committed_at)), 0)::float8
+FROM ingest_log AS l WHERE l.txid >= CAST(CAST(:low AS text) AS xid8)
+""")
 
 _ADVANCE = sa.text("""
 INSERT INTO log_cursor (company_id, consumer, next_txid)
@@ -53,20 +58,6 @@ WHERE l.committed_at < :before
 """)
 
 
-@dataclass(frozen=True, slots=True)
-class FoldStats:
-    """What one round did."""
-
-    entry_count: int
-    oldest_committed_at: datetime | None
-
-    def lag_s(self, now: datetime) -> float:
-        """Return the age of the oldest entry of the round; nothing to do is no lag."""
-        if self.oldest_committed_at is None:
-            return 0.0
-        return max(0.0, (now - self.oldest_committed_at).total_seconds())
-
-
 class PostgresLatestFolder:
     """Folds the log into the newest values."""
 
@@ -74,25 +65,28 @@ class PostgresLatestFolder:
         self._database = database
         # Everything below has been folded, by whomever. It only spares looking at it again.
         self._folded_below = 0
-        self.last_round = FoldStats(0, None)
+        self.lag_s = 0.0
+        """How old the oldest entry was that the last round left; 0 if another replica folds."""
 
     async def fold(self) -> bool:
         """Fold some entries; False if there were none left, or another replica is at it."""
         async with self._database.transaction() as session:
             if not (await session.execute(_TAKE_LOCK)).scalar_one():
+                self.lag_s = 0.0
                 return False
+            horizon: int = (await session.execute(HORIZON_NOW)).scalar_one()
             found = await session.execute(
-                _READ, {"consumer": CONSUMER, "low": str(self._folded_below)}
+                _READ,
+                {"consumer": CONSUMER, "low": str(self._folded_below), "horizon": str(horizon)},
             )
             entries = found.all()
             if entries:
                 await self._apply(session, entries)
-        if entries:
-            self._folded_below = entries[-1].position + 1
-        self.last_round = FoldStats(
-            len(entries), min((entry.committed_at for entry in entries), default=None)
-        )
-        return len(entries) == _PAGE_ENTRIES
+            full = len(entries) == _PAGE_ENTRIES
+            folded_below = entries[-1].position + 1 if full else horizon
+            lag_s: float = (await session.execute(_LAG, {"low": str(folded_below)})).scalar_one()
+        self._folded_below, self.lag_s = folded_below, lag_s
+        return full
 
     async def prune(self, before: datetime) -> None:
         """Delete entries that every consumer has passed and no watcher can still need."""

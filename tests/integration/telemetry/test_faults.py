@@ -2,8 +2,9 @@
 
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import asyncpg
 import grpc
@@ -82,22 +83,27 @@ def persist(fleet: Fleet, board: Board, seq: int) -> bool:
     return eventually(acknowledged, "the acknowledgement")[0]
 
 
-def stored(database: FreshDatabase) -> tuple[int, int, int]:
-    """Count rows, different keys, and batches that the log names."""
+def ask(database: FreshDatabase, statement: str) -> list[asyncpg.Record]:
+    """Ask the database itself."""
 
-    async def fetch() -> tuple[int, int, int]:
+    async def run() -> list[asyncpg.Record]:
         connection = await asyncpg.connect(database.dsn)
         try:
-            row = await connection.fetchrow(
-                "SELECT count(*), count(DISTINCT (device_id, boot_id, seq)), "
-                "(SELECT sum(cardinality(device_ids)) FROM ingest_log) FROM telemetry_batch"
-            )
+            return await connection.fetch(statement)
         finally:
             await connection.close()
-        assert row is not None
-        return row[0], row[1], row[2]
 
-    return run_async(fetch())
+    return run_async(run())
+
+
+def stored(database: FreshDatabase) -> tuple[int, ...]:
+    """Count rows, different keys, and batches that the log names."""
+    (row,) = ask(
+        database,
+        "SELECT count(*), count(DISTINCT (device_id, boot_id, seq)), "
+        "(SELECT sum(cardinality(device_ids)) FROM ingest_log) FROM telemetry_batch",
+    )
+    return tuple(row)
 
 
 @pytest.mark.timeout(120)
@@ -148,3 +154,121 @@ def test_while_the_database_is_down_boards_are_told_to_come_again(
 
     assert not persist(fleet, board, 1)
     eventually(lambda: fleet.latest(board) == {"speed_kmh": 1.0}, "the newest value")
+
+
+@pytest.fixture
+def failing(mortal_database: FreshDatabase) -> Iterator[Callable[[str, str], None]]:
+    """Have PostgreSQL itself fail inserts that meet a condition with an SQLSTATE."""
+
+    def fail(sqlstate: str, condition: str) -> None:
+        execute(
+            mortal_database,
+            f"""
+            CREATE OR REPLACE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$
+            BEGIN
+                IF {condition} THEN RAISE EXCEPTION 'failing' USING ERRCODE = '{sqlstate}'; END IF;
+                RETURN NEW;
+            END $$""",
+            "DROP TRIGGER IF EXISTS fail ON telemetry_batch",
+            "CREATE TRIGGER fail BEFORE INSERT ON telemetry_batch "
+            "FOR EACH ROW EXECUTE FUNCTION fail()",
+        )
+
+    yield fail
+    execute(mortal_database, "DROP TRIGGER IF EXISTS fail ON telemetry_batch")
+
+
+def execute(database: FreshDatabase, *statements: str) -> None:
+    """Change the database behind the service's back."""
+    for statement in statements:
+        ask(database, statement)
+
+
+def test_a_full_disk_is_told_and_recovered_from(
+    fleet: Fleet, mortal_database: FreshDatabase, failing: Callable[[str, str], None]
+) -> None:
+    """Boards come again, and once there is room their batches are stored: nobody restarts."""
+    board = fleet.board()
+    failing("53100", "true")
+    with pytest.raises(grpc.RpcError) as raised:
+        fleet.upload(board, batch_of(1.0))
+    refusal = refusal_of(raised.value)
+    assert (refusal.code, refusal.reason) == (StatusCode.UNAVAILABLE, "UNAVAILABLE")
+    assert refusal.retry_after_s
+
+    execute(mortal_database, "DROP TRIGGER fail ON telemetry_batch")
+
+    assert not persist(fleet, board, 0)
+
+
+def test_only_the_batch_that_the_database_refuses_is_quarantined(
+    fleet: Fleet, failing: Callable[[str, str], None]
+) -> None:
+    """Its neighbours in the flush are stored."""
+    board = fleet.board()
+    failing("22000", "NEW.seq = 13")
+
+    def outcome(seq: int) -> str:
+        try:
+            fleet.upload(board, batch_of(float(seq), seq=seq))
+        except grpc.RpcError as err:
+            return refusal_of(err).reason
+        return "stored"
+
+    with ThreadPoolExecutor(20) as pool:
+        outcomes = list(pool.map(outcome, range(20)))
+
+    assert outcomes.pop(13) == "BATCH_MALFORMED"
+    assert set(outcomes) == {"stored"}
+
+
+def test_a_deadlock_is_nobodys_business(
+    fleet: Fleet, mortal_database: FreshDatabase, failing: Callable[[str, str], None]
+) -> None:
+    """PostgreSQL sacrifices a flush now and then; it is tried again."""
+    board = fleet.board()
+    execute(mortal_database, "CREATE SEQUENCE IF NOT EXISTS tries")
+    failing("40P01", "nextval('tries') % 3 <> 0")
+
+    assert not fleet.upload(board, batch_of(1.0)).repeated
+
+
+def test_a_service_that_stops_answers_what_it_took_in(
+    mortal_database: FreshDatabase,
+    nats_server: NatsServer,
+    token_authority: TokenAuthority,
+    companies_service: ServedService,
+    fleet: Fleet,
+) -> None:
+    """Under load: whatever was acknowledged is stored, and no call is left hanging."""
+    settings = settings_for(
+        TelemetrySettings,
+        mortal_database,
+        nats_server,
+        token_authority,
+        companies_target=companies_service.target,
+        claim_key=CLAIM_KEY,
+    )
+    boards = [fleet.board() for _ in range(8)]
+    acknowledged: list[tuple[uuid.UUID, int]] = []
+    with ExitStack() as outlives_the_service, ThreadPoolExecutor(len(boards)) as pool:
+        with served("telemetry", settings, app.build, MIGRATIONS) as replica:
+            channel = outlives_the_service.enter_context(grpc.insecure_channel(replica.target))
+            stopping = fleet.on(channel)
+
+            def work(board: Board) -> StatusCode | None:
+                for seq in range(10_000):
+                    try:
+                        stopping.upload(board, batch_of(float(seq), seq=seq))
+                    except grpc.RpcError as err:
+                        return refusal_of(err).code
+                    acknowledged.append((board.device_id, seq))
+                return None
+
+            working = [pool.submit(work, board) for board in boards]
+            eventually(lambda: len(acknowledged) > 100, "some acknowledgements")
+        ends = {done.result() for done in working}
+
+    assert ends <= _RETRIED
+    rows = ask(mortal_database, "SELECT device_id, seq FROM telemetry_batch")
+    assert set(acknowledged) <= {(row["device_id"], row["seq"]) for row in rows}

@@ -13,7 +13,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from services.chassis.database import Database
 from services.telemetry.domain.batches import NewBatch
 from services.telemetry.domain.devices import Device, DeviceStatus
-from services.telemetry.storage import batch_store
+from services.telemetry.storage import batch_store, log_folder
 from services.telemetry.storage.batch_store import PostgresBatchStore
 from services.telemetry.storage.ingest_log import PostgresCommitLog
 from services.telemetry.storage.latest import PostgresLatestReader
@@ -190,27 +190,43 @@ async def test_a_folder_that_dies_leaves_its_work_to_the_next(writer: Writer) ->
     await folder.fold()
 
     assert await writer.newest() == 2.0
-    async with writer.pool.transaction() as session:
-        row = (await session.execute(_row_of(writer))).one()
-    assert list(row.readings) == [2.0]
+    assert await folded(writer) == [2.0]
 
 
-def _row_of(writer: Writer) -> Any:
+async def folded(writer: Writer) -> list[float] | None:
+    """What the device's row holds."""
     query = sa.text("SELECT readings FROM device_latest WHERE device_id = :device_id")
-    return query.bindparams(device_id=writer.device.device_id)
+    async with writer.pool.transaction() as session:
+        found = await session.execute(query, {"device_id": writer.device.device_id})
+        readings = found.scalar_one_or_none()
+    return None if readings is None else list(readings)
 
 
 async def test_one_folder_works_at_a_time(writer: Writer, slow: asyncpg.Connection) -> None:
-    """The second finds the lock taken and leaves."""
+    """The second finds the lock taken and leaves; what it leaves is how far behind it is."""
+    folder = PostgresLatestFolder(writer.pool)
+    await folder.fold()
     await writer.put(1.0)
-    first, second = PostgresLatestFolder(writer.pool), PostgresLatestFolder(writer.pool)
     async with slow.transaction():
-        await slow.execute("SELECT pg_advisory_xact_lock($1)", 0x64745F6C61746573)
-        await first.fold()
-        assert first.last_round.entry_count == 0
+        await slow.execute("SELECT pg_advisory_xact_lock($1)", log_folder._LOCK_KEY)
+        await folder.fold()
+        assert await folded(writer) is None
 
-    await second.fold()
-    assert second.last_round.entry_count >= 1
+    await folder.fold()
+    assert await folded(writer) == [1.0]
+
+
+async def test_the_lag_is_the_age_of_what_is_left(writer: Writer, slow: asyncpg.Connection) -> None:
+    """An older transaction that doesn't end shows as lag, not as silence."""
+    folder = PostgresLatestFolder(writer.pool)
+    async with slow.transaction():
+        await slow.execute("SELECT pg_current_xact_id()")
+        await writer.put(1.0)
+        await folder.fold()
+        assert folder.lag_s > 0
+
+    await folder.fold()
+    assert folder.lag_s == 0
 
 
 async def test_only_what_was_folded_is_pruned(writer: Writer) -> None:
