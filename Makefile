@@ -63,8 +63,10 @@ bench: .venv-dev ## Measure, and write BENCHMARKS.md; ONLY=name runs a part
 venv: .venv-dev ## Bring .venv to requirements-dev.lock; PYTHON= says of what, for a new one
 
 .PHONY: generate
-generate: .venv-dev ## Generate protos/gen from the proto files
+generate: .venv-dev ## Generate what follows from the proto files: code, permissions, goldens
 	@$(PY) protos/generate.py
+	@$(PY) -m gateway permissions
+	@$(PY) -m tests.gateway.golden
 
 .PHONY: lock
 lock: ## Resolve the pins of pyproject.toml into the locks; ARGS=--upgrade moves the indirect ones

@@ -103,8 +103,8 @@ async def test_a_sparse_sensor_does_not_make_a_page_endless() -> None:
 
 
 def unique_keys() -> list[Any]:
-    """Every unique key that the tables declare."""
-    return [
+    """Every unique key that the tables declare, in an order that each test process has."""
+    found = [
         pytest.param(
             table.name, {column.name for column in key.columns}, id=f"{table.name}-{key.name}"
         )
@@ -113,6 +113,7 @@ def unique_keys() -> list[Any]:
         if isinstance(key, sa.PrimaryKeyConstraint | sa.UniqueConstraint)
         or (isinstance(key, sa.Index) and key.unique)
     ]
+    return sorted(found, key=lambda parameters: str(parameters.id))
 
 
 @pytest.mark.parametrize(("table", "columns"), unique_keys())
