@@ -107,6 +107,8 @@ class _Lane:
         self._full = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._closing = False
+        # The lane serves everybody: it runs as who built the service, not as the first uploader.
+        self._context = contextvars.copy_context()
 
     @property
     def depth(self) -> int:
@@ -125,10 +127,9 @@ class _Lane:
         self._arrived.set()
         if self._task is None:
             self._task = asyncio.create_task(
-                # The lane serves everybody: it must not inherit the first upload's caller and span.
                 self._run(),
                 name="group-commit",
-                context=contextvars.Context(),
+                context=self._context,
             )
 
     async def drain(self) -> None:
