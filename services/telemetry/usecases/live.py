@@ -86,7 +86,12 @@ class _Feed:
     """Reads one company's log on behalf of all its watchers."""
 
     def __init__(
-        self, company_id: uuid.UUID, position: int, log: CommitLog, signal: CommitSignal
+        self,
+        company_id: uuid.UUID,
+        position: int,
+        log: CommitLog,
+        signal: CommitSignal,
+        context: contextvars.Context,
     ) -> None:
         self._company_id = company_id
         self._position = position
@@ -95,12 +100,7 @@ class _Feed:
         self._read_at_s = time.monotonic()
         self._pace_s = _PACE_S
         self.watchers: set[Watcher] = set()
-        self.task = asyncio.create_task(
-            # It serves everybody: it must not inherit the first watcher's caller and span.
-            self._run(),
-            name="live-feed",
-            context=contextvars.Context(),
-        )
+        self.task = asyncio.create_task(self._run(), name="live-feed", context=context)
 
     async def _run(self) -> None:
         try:
@@ -151,6 +151,8 @@ class LiveFeeds:
         self._log = log
         self._signal = signal
         self._feeds: dict[uuid.UUID, _Feed] = {}
+        # A feed serves everybody: it runs as who built the service, not as the first watcher.
+        self._context = contextvars.copy_context()
 
     @asynccontextmanager
     async def join(
@@ -165,7 +167,7 @@ class LiveFeeds:
             feed = self._feeds.get(company_id)
             if feed is None or feed.task.done():
                 feed = self._feeds[company_id] = _Feed(
-                    company_id, position, self._log, self._signal
+                    company_id, position, self._log, self._signal, self._context.copy()
                 )
         feed.watchers.add(watcher)
         try:

@@ -1,4 +1,4 @@
-"""What operators see: one trace from the upload to the flush, and the promised series."""
+"""What operators see: one trace from the upload to the SQL, and the promised series."""
 
 import secrets
 import time
@@ -13,6 +13,7 @@ from services.telemetry.settings import TelemetrySettings
 from services.telemetry.storage import MIGRATIONS
 from tests.fixtures.otlp import TraceReceiver
 from tests.fixtures.serving import ServedService, served
+from tests.fixtures.waiting import eventually
 from tests.integration.telemetry.conftest import Fleet, batch_of
 
 
@@ -38,8 +39,10 @@ def traced(traced_service: ServedService, fleet: Fleet) -> Iterator[Fleet]:
         yield fleet.on(channel)
 
 
-def test_one_trace_shows_handler_and_flush(traced: Fleet, trace_receiver: TraceReceiver) -> None:
-    """The flush is a child of the upload that it serves, and refers to it as well."""
+def test_one_trace_shows_handler_flush_and_sql(
+    traced: Fleet, trace_receiver: TraceReceiver
+) -> None:
+    """Each is a child of the one before; the flush refers to the upload that it serves as well."""
     trace_id, caller = secrets.token_hex(16), secrets.token_hex(8)
     board = traced.board()
 
@@ -52,6 +55,15 @@ def test_one_trace_shows_handler_and_flush(traced: Fleet, trace_receiver: TraceR
     assert "Upload" in handler.name
     assert flush.parent_span_id == handler.span_id
     assert flush.linked_span_ids == {handler.span_id}
+
+    def sql_of_the_flush() -> bool:
+        return any(
+            "INSERT INTO telemetry_batch" in span.attributes.get("db.statement", "")
+            and span.parent_span_id == flush.span_id
+            for span in trace_receiver.spans(trace_id)
+        )
+
+    eventually(sql_of_the_flush, "the SQL's span")
 
 
 def test_every_traced_upload_of_a_flush_finds_it(
