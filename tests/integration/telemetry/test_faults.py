@@ -269,6 +269,7 @@ def test_a_service_that_stops_answers_what_it_took_in(
             eventually(lambda: len(acknowledged) > 100, "some acknowledgements")
         ends = {done.result() for done in working}
 
-    assert ends <= _RETRIED
+    # gRPC itself cancels a call that it has received and not yet handed to its handler.
+    assert ends <= _RETRIED | {StatusCode.CANCELLED}
     rows = ask(mortal_database, "SELECT device_id, seq FROM telemetry_batch")
     assert set(acknowledged) <= {(row["device_id"], row["seq"]) for row in rows}
