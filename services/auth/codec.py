@@ -14,7 +14,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from services.auth.domain.credentials import PersonChange
 from services.auth.domain.sessions import SessionGrant
 from services.auth.domain.tokens import IssuedToken, Revocation, RevocationPage
-from services.chassis.errors import FieldViolation, InvalidArgument
+from services.chassis.errors import invalid_field
 from services.chassis.identity import Role
 from services.chassis.revocations import Revocation as PulledRevocation
 from services.chassis.revocations import RevocationPage as PulledPage
@@ -62,8 +62,7 @@ def decode_position(after: str) -> int:
     if not after:
         return 0
     if not _POSITION.fullmatch(after):
-        description = "This is not a `next_position` of this list."
-        raise InvalidArgument(description, violations=[FieldViolation("after", description)])
+        raise invalid_field("after", "This is not a `next_position` of this list.")
     return int(after)
 
 

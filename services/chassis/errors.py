@@ -5,6 +5,7 @@ what kind of failure it is and its machine-readable reason, the instance says wh
 """
 
 import enum
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -67,6 +68,34 @@ class InvalidArgument(DomainError):
 
     kind = Kind.INVALID
     reason = "INVALID_ARGUMENT"
+
+
+def invalid_field(field: str, description: str) -> InvalidArgument:
+    """Make the error about one field of a request."""
+    return InvalidArgument(description, violations=[FieldViolation(field, description)])
+
+
+class UpdateMaskInvalid(InvalidArgument):
+    """The update mask names something that does not exist or cannot be changed."""
+
+    reason = "UPDATE_MASK_INVALID"
+
+    def __init__(self, path: str) -> None:
+        """Name the path at fault."""
+        message = "This field does not exist or cannot be changed."
+        super().__init__(message, violations=[FieldViolation(path, message)], path=path)
+
+
+class RequestIdReused(DomainError):
+    """The request id belongs to an earlier request that asked for something else."""
+
+    kind = Kind.ALREADY_EXISTS
+    reason = "REQUEST_ID_REUSED"
+
+    def __init__(self, request_id: uuid.UUID) -> None:
+        """Name the request id."""
+        message = "This request_id was used for a different request."
+        super().__init__(message, request_id=str(request_id))
 
 
 class Unauthenticated(DomainError):

@@ -1,14 +1,19 @@
-"""Who is calling and what they may see; standard library only, so that domain code may use it."""
+"""Who is calling, what they may see, and by what a request of theirs is known again.
+
+Standard library only, so that domain code may use it.
+"""
 
 import contextlib
 import contextvars
 import enum
+import hashlib
+import json
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from services.chassis.errors import PermissionDenied, Unauthenticated
+from services.chassis.errors import PermissionDenied, RequestIdReused, Unauthenticated
 
 
 class Role(enum.StrEnum):
@@ -99,6 +104,30 @@ class Caller:
                 f"This is for callers of kind {kind}, and the caller is of kind {self.kind}."
             )
         return uuid.UUID(self.subject)
+
+
+@dataclass(frozen=True, slots=True)
+class CreationRequest:
+    """By what a repeated creation is recognised: whose it is, its id, and what it asks for."""
+
+    caller_id: uuid.UUID
+    request_id: uuid.UUID
+    digest: bytes
+
+    @classmethod
+    def of(cls, caller_id: uuid.UUID, request_id: uuid.UUID, content: Sequence[str]) -> Self:
+        """Digest what is asked for: equal contents have equal digests."""
+        digest = hashlib.sha256(json.dumps(list(content)).encode()).digest()
+        return cls(caller_id, request_id, digest)
+
+    def require_same(self, digest: bytes) -> None:
+        """Make sure that an earlier request under this id asked for the same.
+
+        Raises:
+            RequestIdReused: it didn't.
+        """
+        if digest != self.digest:
+            raise RequestIdReused(self.request_id)
 
 
 ANONYMOUS = Caller(CallerKind.ANONYMOUS, "", None, None, None, 0)

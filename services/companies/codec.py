@@ -7,7 +7,7 @@ from dashtrack.companies.internal.v1 import directory_service_pb2
 from dashtrack.companies.v1 import company_service_pb2, vehicle_service_pb2
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from services.chassis.errors import FieldViolation, InvalidArgument
+from services.chassis.errors import UpdateMaskInvalid, invalid_field
 from services.chassis.page_tokens import (
     PageTokenInvalid,
     decode_page_token,
@@ -19,7 +19,6 @@ from services.companies.domain import (
     CompanyEdit,
     NewCompany,
     NewVehicle,
-    UpdateMaskInvalid,
     Vehicle,
 )
 from services.companies.usecases import Page
@@ -52,10 +51,7 @@ def decode_edit(
     """
     company = request.company
     if not company.company_id:
-        description = "company.company_id is required."
-        raise InvalidArgument(
-            description, violations=[FieldViolation("company.company_id", description)]
-        )
+        raise invalid_field("company.company_id", "The id is required.")
     mask = set(request.update_mask.paths)
     named = mask or {field for field in _CHANGEABLE if getattr(company, field)}
     if unknown := sorted(named - _CHANGEABLE):

@@ -2,11 +2,10 @@
 
 import dataclasses
 import functools
-import hashlib
-import json
 import unicodedata
 import uuid
 import zoneinfo
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
@@ -17,6 +16,7 @@ from services.chassis.errors import (
     FieldViolation,
     InvalidArgument,
     Kind,
+    invalid_field,
 )
 
 TIME_ZONE_DEFAULT = "UTC"
@@ -83,29 +83,6 @@ class PlateTaken(DomainError):
         super().__init__("The company has a vehicle with this plate.", plate=plate)
 
 
-class UpdateMaskInvalid(InvalidArgument):
-    """The update mask names something that does not exist or cannot be changed."""
-
-    reason = "UPDATE_MASK_INVALID"
-
-    def __init__(self, path: str) -> None:
-        """Name the path at fault."""
-        message = "This field does not exist or cannot be changed."
-        super().__init__(message, violations=[FieldViolation(path, message)], path=path)
-
-
-class RequestIdReused(DomainError):
-    """The request id belongs to an earlier request that asked for something else."""
-
-    kind = Kind.ALREADY_EXISTS
-    reason = "REQUEST_ID_REUSED"
-
-    def __init__(self, request_id: uuid.UUID) -> None:
-        """Name the request id."""
-        message = "This request_id was used for a different request."
-        super().__init__(message, request_id=str(request_id))
-
-
 @dataclass(frozen=True, slots=True)
 class NewCompany:
     """A company to be added, as asked for; empty fields get their defaults."""
@@ -160,6 +137,11 @@ class Company:
     def etag(self) -> str:
         """A text that differs from version to version."""
         return str(self.version)
+
+    @property
+    def asked_for(self) -> Sequence[str]:
+        """What a creation of this company asks for, by which a repeated one is recognised."""
+        return [self.display_name, self.time_zone, self.language_code]
 
     def edited(self, edit: CompanyEdit, now: datetime) -> Self:
         """Return the version after an edit: this one if the edit changes nothing.
@@ -227,38 +209,18 @@ class Vehicle:
             update_time=now,
         )
 
-
-@dataclass(frozen=True, slots=True)
-class CreationRequest:
-    """By what a repeated creation is recognised: whose it is, its id, and what it asks for."""
-
-    caller_id: uuid.UUID
-    request_id: uuid.UUID
-    digest: bytes
-
-    @classmethod
-    def of_company(cls, caller_id: uuid.UUID, request_id: uuid.UUID, company: Company) -> Self:
-        """Digest what was asked for; equal requests have equal digests."""
-        content = [company.display_name, company.time_zone, company.language_code]
-        return cls(caller_id, request_id, _digest(content))
-
-    @classmethod
-    def of_vehicle(cls, caller_id: uuid.UUID, request_id: uuid.UUID, vehicle: Vehicle) -> Self:
-        """Digest what was asked for; equal requests have equal digests."""
-        content = [str(vehicle.company_id), vehicle.plate, vehicle.display_name]
-        return cls(caller_id, request_id, _digest(content))
-
-
-def _digest(content: list[str]) -> bytes:
-    return hashlib.sha256(json.dumps(content).encode()).digest()
+    @property
+    def asked_for(self) -> Sequence[str]:
+        """What a creation of this vehicle asks for, by which a repeated one is recognised."""
+        return [str(self.company_id), self.plate, self.display_name]
 
 
 def _checked_name(field: str, display_name: str) -> str:
     name = display_name.strip()
     if not 1 <= len(name) <= DISPLAY_NAME_LENGTH_MAX:
-        raise _violation(field, "1 to 100 characters are needed.")
+        raise invalid_field(field, "1 to 100 characters are needed.")
     if any(unicodedata.category(character) == "Cc" for character in name):
-        raise _violation(field, "Control characters are not allowed.")
+        raise invalid_field(field, "Control characters are not allowed.")
     return name
 
 
@@ -270,15 +232,11 @@ def _time_zones() -> frozenset[str]:
 
 def _checked_time_zone(time_zone: str) -> str:
     if time_zone and time_zone not in _time_zones():
-        raise _violation("company.time_zone", "This is not an IANA time zone.")
+        raise invalid_field("company.time_zone", "This is not an IANA time zone.")
     return time_zone or TIME_ZONE_DEFAULT
 
 
 def _checked_language_code(language_code: str) -> str:
     if language_code and language_code not in LANGUAGE_CODES:
-        raise _violation("company.language_code", "This language is not spoken here.")
+        raise invalid_field("company.language_code", "This language is not spoken here.")
     return language_code or LANGUAGE_CODE_DEFAULT
-
-
-def _violation(field: str, description: str) -> InvalidArgument:
-    return InvalidArgument(description, violations=[FieldViolation(field, description)])

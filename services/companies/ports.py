@@ -3,28 +3,17 @@
 import uuid
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Generic, Protocol, TypeVar
+from typing import Protocol
 
-from services.chassis.identity import TenantScope
-from services.companies.domain import Company, CreationRequest, Vehicle
-
-T = TypeVar("T")
+from services.chassis.identity import CreationRequest, TenantScope
+from services.companies.domain import Company, Vehicle
 
 Clock = Callable[[], datetime]
 """Tells the time, in UTC."""
 
 IdSource = Callable[[], uuid.UUID]
 """Makes ids that sort by the time they were made."""
-
-
-@dataclass(frozen=True, slots=True)
-class Made(Generic[T]):
-    """What an earlier request made, as it stands now, and a digest of what was asked for."""
-
-    resource: T
-    digest: bytes
 
 
 class CompanyRepository(Protocol):
@@ -40,10 +29,13 @@ class CompanyRepository(Protocol):
             CompanyNotFound: the company is outside the scope.
         """
 
-    async def made_by(self, scope: TenantScope, request: CreationRequest) -> Made[Company] | None:
-        """Find the company that an earlier try of a request made.
+    async def made_by(self, scope: TenantScope, request: CreationRequest) -> Company | None:
+        """Find the company that an earlier try of a request made, as it stands now.
 
         Further tries wait here until the transaction of the first has ended.
+
+        Raises:
+            RequestIdReused: the earlier request asked for something else.
         """
 
     async def get(self, scope: TenantScope, company_id: uuid.UUID) -> Company:
@@ -90,10 +82,13 @@ class VehicleRepository(Protocol):
             CompanyNotFound: the vehicle's company is outside the scope.
         """
 
-    async def made_by(self, scope: TenantScope, request: CreationRequest) -> Made[Vehicle] | None:
-        """Find the vehicle that an earlier try of a request made.
+    async def made_by(self, scope: TenantScope, request: CreationRequest) -> Vehicle | None:
+        """Find the vehicle that an earlier try of a request made, as it stands now.
 
         Further tries wait here until the transaction of the first has ended.
+
+        Raises:
+            RequestIdReused: the earlier request asked for something else.
         """
 
     async def get(self, scope: TenantScope, vehicle_id: uuid.UUID) -> Vehicle:

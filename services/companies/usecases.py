@@ -5,17 +5,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
-from services.chassis.identity import Caller, TenantScope
+from services.chassis.identity import Caller, CreationRequest, TenantScope
 from services.companies.domain import (
     Company,
     CompanyEdit,
-    CreationRequest,
     NewCompany,
     NewVehicle,
-    RequestIdReused,
     Vehicle,
 )
-from services.companies.ports import Clock, IdSource, Made, Transactions
+from services.companies.ports import Clock, IdSource, Transactions
 
 T = TypeVar("T")
 
@@ -39,14 +37,12 @@ class CompanyUseCases:
     async def create_company(self, caller: Caller, new: NewCompany) -> Company:
         """Add a company, or return the one that an earlier try of the request added."""
         company = Company.create(new, company_id=self._new_id(), now=self._clock())
-        request = (
-            CreationRequest.of_company(caller.user_id, new.request_id, company)
-            if new.request_id
-            else None
-        )
+        request = None
+        if new.request_id:
+            request = CreationRequest.of(caller.user_id, new.request_id, company.asked_for)
         async with self._transactions.begin() as work:
             if request and (made := await work.companies.made_by(caller.scope, request)):
-                return _same(made, request)
+                return made
             await work.companies.add(caller.scope, company, request)
         return company
 
@@ -94,15 +90,13 @@ class VehicleUseCases:
         """Add a vehicle, or return the one that an earlier try of the request added."""
         new = replace(new, company_id=new.company_id or caller.company_id)
         vehicle = Vehicle.create(new, vehicle_id=self._new_id(), now=self._clock())
-        request = (
-            CreationRequest.of_vehicle(caller.user_id, new.request_id, vehicle)
-            if new.request_id
-            else None
-        )
+        request = None
+        if new.request_id:
+            request = CreationRequest.of(caller.user_id, new.request_id, vehicle.asked_for)
         async with self._transactions.begin() as work:
             await work.companies.get(caller.scope, vehicle.company_id)
             if request and (made := await work.vehicles.made_by(caller.scope, request)):
-                return _same(made, request)
+                return made
             await work.vehicles.add(caller.scope, vehicle, request)
         return vehicle
 
@@ -133,9 +127,3 @@ class VehicleUseCases:
             found = await work.vehicles.list_after(scope, after, limit + 1)
         page = found[:limit]
         return Page(page, page[-1].vehicle_id if len(found) > limit else None)
-
-
-def _same(made: Made[T], request: CreationRequest) -> T:
-    if made.digest != request.digest:
-        raise RequestIdReused(request.request_id)
-    return made.resource

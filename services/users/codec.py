@@ -7,7 +7,7 @@ from dashtrack.options.v1 import options_pb2
 from dashtrack.users.v1 import user_events_pb2, user_service_pb2
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from services.chassis.errors import FieldViolation, InvalidArgument
+from services.chassis.errors import UpdateMaskInvalid, invalid_field
 from services.chassis.identity import Role
 from services.chassis.page_tokens import (
     PageTokenInvalid,
@@ -15,7 +15,7 @@ from services.chassis.page_tokens import (
     encode_page_token,
     fingerprint,
 )
-from services.users.domain import NewUser, Status, UpdateMaskInvalid, User, UserEdit
+from services.users.domain import NewUser, Status, User, UserEdit
 from services.users.usecases import UserPage
 
 PAGE_SIZE_DEFAULT = 50
@@ -49,13 +49,13 @@ def decode_edit(request: user_service_pb2.UpdateUserRequest) -> tuple[uuid.UUID,
     """
     user = request.user
     if not user.user_id:
-        raise _required("user.user_id")
+        raise invalid_field("user.user_id", "The id is required.")
     mask = set(request.update_mask.paths)
     named = mask or {field for field in _CHANGEABLE if getattr(user, field)}
     if unknown := sorted(named - _CHANGEABLE):
         raise UpdateMaskInvalid(unknown[0])
     if "role" in named and not user.role:
-        raise _required("user.role")
+        raise invalid_field("user.role", "A role is required.")
     edit = UserEdit(
         display_name=user.display_name if "display_name" in named else None,
         role=_ROLES[user.role] if "role" in named else None,
@@ -137,8 +137,3 @@ def _encode_time(moment: datetime) -> Timestamp:
     timestamp = Timestamp()
     timestamp.FromDatetime(moment)
     return timestamp
-
-
-def _required(field: str) -> InvalidArgument:
-    description = f"{field} is required."
-    return InvalidArgument(description, violations=[FieldViolation(field, description)])

@@ -2,11 +2,9 @@
 
 import dataclasses
 import enum
-import hashlib
-import json
 import unicodedata
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
@@ -18,6 +16,8 @@ from services.chassis.errors import (
     InvalidArgument,
     Kind,
     PermissionDenied,
+    UpdateMaskInvalid,
+    invalid_field,
 )
 from services.chassis.identity import Caller, Role, TenantScope
 
@@ -87,29 +87,6 @@ class CompanyNotFound(DomainError):
     def __init__(self, company_id: uuid.UUID) -> None:
         """Name the id that was asked for."""
         super().__init__("There is no such company.", company_id=str(company_id))
-
-
-class UpdateMaskInvalid(InvalidArgument):
-    """The update mask names something that does not exist or cannot be changed."""
-
-    reason = "UPDATE_MASK_INVALID"
-
-    def __init__(self, path: str) -> None:
-        """Name the path at fault."""
-        message = "This field does not exist or cannot be changed."
-        super().__init__(message, violations=[FieldViolation(path, message)], path=path)
-
-
-class RequestIdReused(DomainError):
-    """The request id belongs to an earlier request that asked for something else."""
-
-    kind = Kind.ALREADY_EXISTS
-    reason = "REQUEST_ID_REUSED"
-
-    def __init__(self, request_id: uuid.UUID) -> None:
-        """Name the request id."""
-        message = "This request_id was used for a different request."
-        super().__init__(message, request_id=str(request_id))
 
 
 class Status(enum.StrEnum):
@@ -182,13 +159,13 @@ class User:
             InvalidArgument: a field breaks a rule.
         """
         if new.role is Role.MASTER and new.company_id is not None:
-            raise _violation("user.company_id", "A master belongs to no company.")
+            raise invalid_field("user.company_id", "A master belongs to no company.")
         if new.role is not Role.MASTER and new.company_id is None:
             raise CompanyRequired
         return cls(
             user_id=user_id,
             company_id=new.company_id,
-            email=normalized_email(new.email),
+            email=normalised_email(new.email),
             display_name=_checked_display_name(new.display_name),
             role=new.role,
             status=Status.ACTIVE,
@@ -201,6 +178,11 @@ class User:
     def etag(self) -> str:
         """A text that differs from version to version."""
         return str(self.version)
+
+    @property
+    def asked_for(self) -> Sequence[str]:
+        """What a creation of this person asks for, by which a repeated one is recognised."""
+        return [self.email, self.display_name, self.role.value, str(self.company_id)]
 
     def within(self, scope: TenantScope) -> bool:
         """Tell whether the scope includes the person; only the widest includes masters."""
@@ -220,11 +202,11 @@ class User:
         if edit.etag and edit.etag != self.etag:
             message = "Somebody changed this person meanwhile."
             raise EditConflict(message)
-        if edit.email is not None and normalized_email(edit.email) != self.email:
+        if edit.email is not None and normalised_email(edit.email) != self.email:
             raise UpdateMaskInvalid("email")
         role = self.role if edit.role is None else edit.role
         if role is Role.MASTER and self.company_id is not None:
-            raise _violation("user.role", "A person of a company does not become a master.")
+            raise invalid_field("user.role", "A person of a company does not become a master.")
         if role is not Role.MASTER and self.company_id is None:
             raise CompanyRequired
         name = edit.display_name
@@ -250,23 +232,7 @@ class User:
         return dataclasses.replace(changed, version=self.version + 1, update_time=now)
 
 
-@dataclass(frozen=True, slots=True)
-class CreationRequest:
-    """By what a repeated creation is recognised: whose it is, its id, and what it asks for."""
-
-    caller_id: uuid.UUID
-    request_id: uuid.UUID
-    digest: bytes
-
-    @classmethod
-    def of(cls, caller_id: uuid.UUID, request_id: uuid.UUID, user: User) -> Self:
-        """Digest what was asked for; two people made from equal requests have equal digests."""
-        content = [user.email, user.display_name, user.role.value, str(user.company_id)]
-        digest = hashlib.sha256(json.dumps(content).encode()).digest()
-        return cls(caller_id, request_id, digest)
-
-
-def normalized_email(email: str) -> str:
+def normalised_email(email: str) -> str:
     """Return the one spelling of an address under which it is stored and compared."""
     return email.strip().lower()
 
@@ -274,11 +240,7 @@ def normalized_email(email: str) -> str:
 def _checked_display_name(display_name: str) -> str:
     name = display_name.strip()
     if not 1 <= len(name) <= DISPLAY_NAME_LENGTH_MAX:
-        raise _violation("user.display_name", "1 to 100 characters are needed.")
+        raise invalid_field("user.display_name", "1 to 100 characters are needed.")
     if any(unicodedata.category(character) == "Cc" for character in name):
-        raise _violation("user.display_name", "Control characters are not allowed.")
+        raise invalid_field("user.display_name", "Control characters are not allowed.")
     return name
-
-
-def _violation(field: str, description: str) -> InvalidArgument:
-    return InvalidArgument(description, violations=[FieldViolation(field, description)])

@@ -3,26 +3,17 @@
 import uuid
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from services.chassis.identity import TenantScope
-from services.users.domain import CreationRequest, User
+from services.chassis.identity import CreationRequest, TenantScope
+from services.users.domain import User
 
 Clock = Callable[[], datetime]
 """Tells the time, in UTC."""
 
 IdSource = Callable[[], uuid.UUID]
 """Makes ids that sort by the time they were made."""
-
-
-@dataclass(frozen=True, slots=True)
-class MadeUser:
-    """The person whom an earlier request made, as they stand now, and what it asked for."""
-
-    user: User
-    digest: bytes
 
 
 class UserRepository(Protocol):
@@ -38,10 +29,13 @@ class UserRepository(Protocol):
             CompanyNotFound: the person's company is outside the scope.
         """
 
-    async def made_by(self, scope: TenantScope, request: CreationRequest) -> MadeUser | None:
-        """Find the person whom an earlier try of a request made.
+    async def made_by(self, scope: TenantScope, request: CreationRequest) -> User | None:
+        """Find the person whom an earlier try of a request made, as they stand now.
 
         Further tries wait here until the transaction of the first has ended.
+
+        Raises:
+            RequestIdReused: the earlier request asked for something else.
         """
 
     async def get(self, scope: TenantScope, user_id: uuid.UUID) -> User:

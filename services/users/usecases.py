@@ -1,16 +1,16 @@
 """What can be done with people, one method per operation; transactions begin and end here."""
 
+import contextlib
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from services.chassis.identity import Caller, Role, TenantScope
+from services.chassis.errors import RequestIdReused
+from services.chassis.identity import Caller, CreationRequest, Role, TenantScope
 from services.users.domain import (
     CompanyNotFound,
-    CreationRequest,
     NewUser,
     OwnAccount,
-    RequestIdReused,
     User,
     UserEdit,
     require_manageable,
@@ -52,14 +52,12 @@ class UserUseCases:
         user = User.create(new, user_id=self._new_id(), now=self._clock())
         if user.company_id is not None:
             await self._scope_of_company(caller, user.company_id)
-        request = (
-            CreationRequest.of(caller.user_id, new.request_id, user) if new.request_id else None
-        )
+        request = None
+        if new.request_id:
+            request = CreationRequest.of(caller.user_id, new.request_id, user.asked_for)
         async with self._transactions.begin() as work:
             if request and (made := await work.users.made_by(caller.scope, request)):
-                if made.digest != request.digest:
-                    raise RequestIdReused(request.request_id)
-                return made.user
+                return made
             await work.users.add(caller.scope, user, request)
             await work.events.announce(user)
         return user
@@ -122,11 +120,13 @@ class UserUseCases:
         new = NewUser(email=email, display_name="Administrator", role=Role.MASTER, company_id=None)
         user = User.create(new, user_id=FIRST_MASTER_ID, now=self._clock())
         # The fixed request makes replicas that start together wait for one another.
-        request = CreationRequest.of(FIRST_MASTER_ID, FIRST_MASTER_ID, user)
+        request = CreationRequest.of(FIRST_MASTER_ID, FIRST_MASTER_ID, user.asked_for)
         everything = TenantScope.everything()
         async with self._transactions.begin() as work:
-            if await work.users.made_by(everything, request) is None:
-                await work.users.add(everything, user, request)
+            # The settings may name another address than they did: the person keeps theirs.
+            with contextlib.suppress(RequestIdReused):
+                if await work.users.made_by(everything, request) is None:
+                    await work.users.add(everything, user, request)
 
     async def _scope_of_company(self, caller: Caller, company_id: uuid.UUID) -> TenantScope:
         # A foreign company is refused before anybody is asked, exactly as an unknown one.

@@ -9,8 +9,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from services.auth.domain.tokens import Revocation, RevocationPage
-from services.auth.storage.locks import lock_work
 from services.auth.storage.tables import LOGIN_ATTEMPTS, REVOCATIONS
+from services.chassis.locks import lock_work
 
 _APPEND_WORK = "revocations"
 

@@ -10,7 +10,6 @@ from services.auth.storage.credentials import (
     PostgresCredentialRepository,
     PostgresInvitationRepository,
 )
-from services.auth.storage.locks import lock_work, try_lock_work
 from services.auth.storage.mails import PostgresMailQueue
 from services.auth.storage.revocations import (
     PostgresAttemptRepository,
@@ -22,6 +21,7 @@ from services.auth.storage.tables import EMAIL_KEY
 from services.auth.storage.vault import Vault
 from services.chassis.database import Database
 from services.chassis.errors import EditConflict
+from services.chassis.locks import lock_work, try_lock_work
 from services.chassis.outbox import first_delivery
 
 

@@ -11,19 +11,18 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 from sqlmodel.sql.expression import SelectOfScalar
 
+from services.chassis.creations import made_by
 from services.chassis.database import Database, translate_database_error
 from services.chassis.errors import EditConflict
-from services.chassis.identity import TenantScope
+from services.chassis.identity import CreationRequest, TenantScope
 from services.companies.domain import (
     Company,
     CompanyNameTaken,
     CompanyNotFound,
-    CreationRequest,
     PlateTaken,
     Vehicle,
     VehicleNotFound,
 )
-from services.companies.ports import Made
 from services.companies.storage.tables import (
     COMPANY_NAME_KEY,
     COMPANY_REFERENCE,
@@ -46,20 +45,14 @@ class PostgresCompanyRepository:
         if not scope.includes(company.company_id):
             raise CompanyNotFound(company.company_id)
         row = CompanyRow(**asdict(company))
-        _remember(row, request)
+        row.remember(request)
         self._session.add(row)
         await self._session.flush()
 
-    async def made_by(self, scope: TenantScope, request: CreationRequest) -> Made[Company] | None:
+    async def made_by(self, scope: TenantScope, request: CreationRequest) -> Company | None:
         """Find the company that an earlier try of a request made."""
-        await _lock_request(self._session, request)
-        query = select(CompanyRow).where(
-            _within(CompanyRow, scope),
-            col(CompanyRow.request_caller_id) == request.caller_id,
-            col(CompanyRow.request_id) == request.request_id,
-        )
-        row = (await self._session.exec(query)).one_or_none()
-        return Made(_company(row), row.request_digest) if row and row.request_digest else None
+        row = await made_by(self._session, CompanyRow, _within(CompanyRow, scope), request)
+        return _company(row) if row else None
 
     async def get(self, scope: TenantScope, company_id: uuid.UUID) -> Company:
         """Read a company."""
@@ -119,7 +112,7 @@ class PostgresVehicleRepository:
         if not scope.includes(vehicle.company_id):
             raise CompanyNotFound(vehicle.company_id)
         row = VehicleRow(**asdict(vehicle))
-        _remember(row, request)
+        row.remember(request)
         self._session.add(row)
         try:
             await self._session.flush()
@@ -136,16 +129,10 @@ class PostgresVehicleRepository:
                 raise
             raise meaning from err
 
-    async def made_by(self, scope: TenantScope, request: CreationRequest) -> Made[Vehicle] | None:
+    async def made_by(self, scope: TenantScope, request: CreationRequest) -> Vehicle | None:
         """Find the vehicle that an earlier try of a request made."""
-        await _lock_request(self._session, request)
-        query = select(VehicleRow).where(
-            _within(VehicleRow, scope),
-            col(VehicleRow.request_caller_id) == request.caller_id,
-            col(VehicleRow.request_id) == request.request_id,
-        )
-        row = (await self._session.exec(query)).one_or_none()
-        return Made(_vehicle(row), row.request_digest) if row and row.request_digest else None
+        row = await made_by(self._session, VehicleRow, _within(VehicleRow, scope), request)
+        return _vehicle(row) if row else None
 
     async def get(self, scope: TenantScope, vehicle_id: uuid.UUID) -> Vehicle:
         """Read a vehicle."""
@@ -192,13 +179,6 @@ class PostgresTransactions:
             )
 
 
-async def _lock_request(session: AsyncSession, request: CreationRequest) -> None:
-    # The lock makes tries that run at the same time see one another's outcome.
-    key = f"{request.caller_id}/{request.request_id}"
-    lock = sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(key, 0))
-    await session.exec(select(lock))
-
-
 def _within(row: type[CompanyRow] | type[VehicleRow], scope: TenantScope) -> sa.ColumnElement[bool]:
     return sa.true() if scope.company_id is None else col(row.company_id) == scope.company_id
 
@@ -207,13 +187,6 @@ def _company_by_id(scope: TenantScope, company_id: uuid.UUID) -> SelectOfScalar[
     return select(CompanyRow).where(
         _within(CompanyRow, scope), col(CompanyRow.company_id) == company_id
     )
-
-
-def _remember(row: CompanyRow | VehicleRow, request: CreationRequest | None) -> None:
-    if request is not None:
-        row.request_caller_id = request.caller_id
-        row.request_id = request.request_id
-        row.request_digest = request.digest
 
 
 def _company(row: CompanyRow) -> Company:

@@ -7,6 +7,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
+from services.chassis.creations import RequestedRow
+
 COMPANY_NAME_KEY = "companies_display_name_key"
 PLATE_KEY = "vehicles_plate_key"
 COMPANY_REFERENCE = "vehicles_company_fkey"
@@ -16,7 +18,7 @@ class CompaniesModel(SQLModel, registry=registry(metadata=sa.MetaData())):
     """Base of the service's tables: services that share a process share no metadata."""
 
 
-class CompanyRow(CompaniesModel, table=True):
+class CompanyRow(CompaniesModel, RequestedRow, table=True):
     """A company, and the request that made it."""
 
     __tablename__ = "companies"
@@ -32,12 +34,9 @@ class CompanyRow(CompaniesModel, table=True):
     version: int = Field(sa_type=sa.BigInteger)
     create_time: datetime = Field(sa_type=sa.DateTime(timezone=True))
     update_time: datetime = Field(sa_type=sa.DateTime(timezone=True))
-    request_caller_id: uuid.UUID | None = None
-    request_id: uuid.UUID | None = None
-    request_digest: bytes | None = None
 
 
-class VehicleRow(CompaniesModel, table=True):
+class VehicleRow(CompaniesModel, RequestedRow, table=True):
     """A vehicle, and the request that made it."""
 
     __tablename__ = "vehicles"
@@ -54,6 +53,3 @@ class VehicleRow(CompaniesModel, table=True):
     display_name: str = Field(sa_type=sa.Text)
     create_time: datetime = Field(sa_type=sa.DateTime(timezone=True))
     update_time: datetime = Field(sa_type=sa.DateTime(timezone=True))
-    request_caller_id: uuid.UUID | None = None
-    request_id: uuid.UUID | None = None
-    request_digest: bytes | None = None

@@ -62,18 +62,6 @@ class HardwareIdTaken(DomainError):
         super().__init__("This board is registered already.", hardware_id=hardware_id)
 
 
-class RequestIdReused(DomainError):
-    """The request id belongs to an earlier request that asked for something else."""
-
-    kind = Kind.ALREADY_EXISTS
-    reason = "REQUEST_ID_REUSED"
-
-    def __init__(self, request_id: uuid.UUID) -> None:
-        super().__init__(
-            "This request id was used for a different request.", request_id=str(request_id)
-        )
-
-
 class ClaimCodeInvalid(Unauthenticated):
     """Unknown, used or expired; deliberately not saying which."""
 

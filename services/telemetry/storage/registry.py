@@ -13,6 +13,7 @@ from sqlmodel.sql.expression import Select
 
 from services.chassis.database import Database
 from services.chassis.identity import TenantScope
+from services.chassis.locks import lock_work
 from services.telemetry.domain.devices import (
     Credentials,
     Device,
@@ -40,8 +41,7 @@ class PostgresDeviceRepository:
     ) -> tuple[Device, bytes] | None:
         """Find what an earlier try of a request registered."""
         # The lock makes tries that run at the same time see one another's outcome.
-        lock = sa.func.hashtextextended(f"{company_id}/{request_id}", 0)
-        await self._session.execute(sa.select(sa.func.pg_advisory_xact_lock(lock)))
+        await lock_work(self._session, f"creation/{company_id}/{request_id}")
         query = _devices(scope).where(
             col(DeviceRow.company_id) == company_id, col(DeviceRow.request_id) == request_id
         )

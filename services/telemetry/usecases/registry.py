@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from services.chassis.errors import RequestIdReused
 from services.chassis.identity import Caller, TenantScope
 from services.telemetry.domain.devices import (
     ClaimTicket,
@@ -14,7 +15,7 @@ from services.telemetry.domain.devices import (
     claim_code_hash,
     new_claim_code,
 )
-from services.telemetry.domain.errors import CompanyNotFound, CompanyRequired, RequestIdReused
+from services.telemetry.domain.errors import CompanyNotFound, CompanyRequired
 from services.telemetry.ports.general import Clock, IdSource
 from services.telemetry.ports.registry import CompanyDirectory, DeviceChanges, Registry, TokenIssuer
 

@@ -10,15 +10,15 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 from sqlmodel.sql.expression import SelectOfScalar
 
+from services.chassis.creations import made_by
 from services.chassis.database import Database
 from services.chassis.errors import EditConflict
-from services.chassis.identity import Role, TenantScope
+from services.chassis.identity import CreationRequest, Role, TenantScope
 from services.chassis.ids import new_id
 from services.chassis.messaging import EventRecord
 from services.chassis.outbox import append_event
 from services.users import codec
-from services.users.domain import CreationRequest, EmailTaken, Status, User, UserNotFound
-from services.users.ports import MadeUser
+from services.users.domain import EmailTaken, Status, User, UserNotFound
 from services.users.storage.tables import EMAIL_KEY, UserRow
 
 USER_CHANGED_SUBJECT = "events.users.changed"
@@ -37,28 +37,14 @@ class PostgresUserRepository:
         if not user.within(scope):
             raise UserNotFound(user.user_id)
         row = UserRow(**asdict(user))
-        if request is not None:
-            row.request_caller_id = request.caller_id
-            row.request_id = request.request_id
-            row.request_digest = request.digest
+        row.remember(request)
         self._session.add(row)
         await self._session.flush()
 
-    async def made_by(self, scope: TenantScope, request: CreationRequest) -> MadeUser | None:
+    async def made_by(self, scope: TenantScope, request: CreationRequest) -> User | None:
         """Find the person whom an earlier try of a request made."""
-        # The lock makes tries that run at the same time see one another's outcome.
-        key = f"{request.caller_id}/{request.request_id}"
-        lock = sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(key, 0))
-        await self._session.exec(select(lock))
-        found = await self._session.exec(
-            select(UserRow).where(
-                _within(scope),
-                col(UserRow.request_caller_id) == request.caller_id,
-                col(UserRow.request_id) == request.request_id,
-            )
-        )
-        row = found.one_or_none()
-        return MadeUser(_user(row), row.request_digest) if row and row.request_digest else None
+        row = await made_by(self._session, UserRow, _within(scope), request)
+        return _user(row) if row else None
 
     async def get(self, scope: TenantScope, user_id: uuid.UUID) -> User:
         """Read a person."""

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
+from services.chassis.creations import RequestedRow
 from services.chassis.outbox import outbox_table
 
 EMAIL_KEY = "users_email_key"
@@ -17,7 +18,7 @@ class UsersModel(SQLModel, registry=registry(metadata=sa.MetaData())):
     """Base of the service's tables: services that share a process share no metadata."""
 
 
-class UserRow(UsersModel, table=True):
+class UserRow(UsersModel, RequestedRow, table=True):
     """A person, and the request that made them."""
 
     __tablename__ = "users"
@@ -37,9 +38,6 @@ class UserRow(UsersModel, table=True):
     version: int = Field(sa_type=sa.BigInteger)
     create_time: datetime = Field(sa_type=sa.DateTime(timezone=True))
     update_time: datetime = Field(sa_type=sa.DateTime(timezone=True))
-    request_caller_id: uuid.UUID | None = None
-    request_id: uuid.UUID | None = None
-    request_digest: bytes | None = None
 
 
 OUTBOX = outbox_table(UsersModel.metadata)

@@ -7,18 +7,17 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.chassis.errors import EditConflict
-from services.chassis.identity import TenantScope
+from services.chassis.errors import EditConflict, RequestIdReused
+from services.chassis.identity import CreationRequest, TenantScope
 from services.chassis.ids import new_id
 from services.companies.domain import (
     Company,
     CompanyEdit,
     CompanyNameTaken,
     CompanyNotFound,
-    CreationRequest,
     NewCompany,
 )
-from services.companies.ports import Made, Transactions
+from services.companies.ports import Transactions
 
 EVERYTHING = TenantScope.everything()
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
@@ -131,21 +130,23 @@ async def test_versions_follow_one_another(transactions: Transactions) -> None:
 async def test_requests_are_remembered(transactions: Transactions) -> None:
     """A request finds what it made, as it stands now, for its own caller alone."""
     made = company()
-    request = CreationRequest.of_company(new_id(), new_id(), made)
+    request = CreationRequest.of(new_id(), new_id(), made.asked_for)
     async with transactions.begin() as work:
         assert await work.companies.made_by(EVERYTHING, request) is None
         await work.companies.add(EVERYTHING, made, request)
 
     async with transactions.begin() as work:
-        assert await work.companies.made_by(scope_of(made), request) == Made(made, request.digest)
+        assert await work.companies.made_by(scope_of(made), request) == made
         assert await work.companies.made_by(TenantScope.company(new_id()), request) is None
         other = replace(request, caller_id=new_id())
         assert await work.companies.made_by(EVERYTHING, other) is None
+        with pytest.raises(RequestIdReused):
+            await work.companies.made_by(EVERYTHING, replace(request, digest=b"another wish"))
 
 
 async def test_simultaneous_tries_make_one_company(transactions: Transactions) -> None:
     """However many tries of a request run at once, one adds and the others find."""
-    request = CreationRequest.of_company(new_id(), new_id(), company())
+    request = CreationRequest.of(new_id(), new_id(), company().asked_for)
 
     async def attempt() -> bool:
         async with transactions.begin() as work:

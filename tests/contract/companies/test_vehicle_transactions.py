@@ -7,19 +7,19 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.chassis.identity import TenantScope
+from services.chassis.errors import RequestIdReused
+from services.chassis.identity import CreationRequest, TenantScope
 from services.chassis.ids import new_id
 from services.companies.domain import (
     Company,
     CompanyNotFound,
-    CreationRequest,
     NewCompany,
     NewVehicle,
     PlateTaken,
     Vehicle,
     VehicleNotFound,
 )
-from services.companies.ports import Made, Transactions
+from services.companies.ports import Transactions
 
 EVERYTHING = TenantScope.everything()
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
@@ -109,24 +109,26 @@ async def test_lists_go_on_after_an_id(transactions: Transactions, company_id: u
 async def test_requests_are_remembered(transactions: Transactions, company_id: uuid.UUID) -> None:
     """A request finds what it made, for its own caller and company alone."""
     made = vehicle(company_id)
-    request = CreationRequest.of_vehicle(new_id(), new_id(), made)
+    request = CreationRequest.of(new_id(), new_id(), made.asked_for)
     scope = TenantScope.company(company_id)
     async with transactions.begin() as work:
         assert await work.vehicles.made_by(scope, request) is None
         await work.vehicles.add(scope, made, request)
 
     async with transactions.begin() as work:
-        assert await work.vehicles.made_by(scope, request) == Made(made, request.digest)
+        assert await work.vehicles.made_by(scope, request) == made
         assert await work.vehicles.made_by(TenantScope.company(new_id()), request) is None
         other = replace(request, caller_id=new_id())
         assert await work.vehicles.made_by(EVERYTHING, other) is None
+        with pytest.raises(RequestIdReused):
+            await work.vehicles.made_by(EVERYTHING, replace(request, digest=b"another wish"))
 
 
 async def test_simultaneous_tries_make_one_vehicle(
     transactions: Transactions, company_id: uuid.UUID
 ) -> None:
     """However many tries of a request run at once, one adds and the others find."""
-    request = CreationRequest.of_vehicle(new_id(), new_id(), vehicle(company_id))
+    request = CreationRequest.of(new_id(), new_id(), vehicle(company_id).asked_for)
 
     async def attempt() -> bool:
         async with transactions.begin() as work:

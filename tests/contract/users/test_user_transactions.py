@@ -7,18 +7,17 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.chassis.errors import EditConflict
-from services.chassis.identity import Role, TenantScope
+from services.chassis.errors import EditConflict, RequestIdReused
+from services.chassis.identity import CreationRequest, Role, TenantScope
 from services.chassis.ids import new_id
 from services.users.domain import (
-    CreationRequest,
     EmailTaken,
     NewUser,
     User,
     UserEdit,
     UserNotFound,
 )
-from services.users.ports import MadeUser, Transactions
+from services.users.ports import Transactions
 
 EVERYTHING = TenantScope.everything()
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
@@ -143,7 +142,7 @@ async def test_failed_transactions_leave_nothing(transactions: Transactions) -> 
 async def test_requests_are_remembered(transactions: Transactions) -> None:
     """A request finds whom it made, as they stand now, for its own caller alone."""
     user = person()
-    request = CreationRequest.of(new_id(), new_id(), user)
+    request = CreationRequest.of(new_id(), new_id(), user.asked_for)
     second = user.deactivated(LATER)
     async with transactions.begin() as work:
         assert await work.users.made_by(EVERYTHING, request) is None
@@ -153,15 +152,17 @@ async def test_requests_are_remembered(transactions: Transactions) -> None:
 
     async with transactions.begin() as work:
         made = await work.users.made_by(scope_of(user), request)
-        assert made == MadeUser(second, request.digest)
+        assert made == second
         other = replace(request, caller_id=new_id())
         assert await work.users.made_by(EVERYTHING, other) is None
+        with pytest.raises(RequestIdReused):
+            await work.users.made_by(EVERYTHING, replace(request, digest=b"another wish"))
         assert await work.users.made_by(TenantScope.company(new_id()), request) is None
 
 
 async def test_simultaneous_tries_make_one_person(transactions: Transactions) -> None:
     """However many tries of a request run at once, one adds and the others find."""
-    request = CreationRequest.of(new_id(), new_id(), person())
+    request = CreationRequest.of(new_id(), new_id(), person().asked_for)
 
     async def attempt() -> bool:
         async with transactions.begin() as work:

@@ -10,10 +10,10 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.chassis.errors import InvalidArgument
+from services.chassis.errors import InvalidArgument, UpdateMaskInvalid
 from services.chassis.page_tokens import PageTokenInvalid
 from services.companies import codec
-from services.companies.domain import Company, CompanyEdit, UpdateMaskInvalid, Vehicle
+from services.companies.domain import Company, CompanyEdit, Vehicle
 from services.companies.usecases import Page
 
 COMPANY_ID = uuid.UUID("01900000-0000-7000-8000-00000000000a")

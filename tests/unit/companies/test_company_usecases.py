@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from services.chassis.errors import EditConflict, InvalidArgument
+from services.chassis.errors import EditConflict, InvalidArgument, RequestIdReused
 from services.chassis.identity import Caller, Role
 from services.companies.domain import (
     Company,
@@ -16,7 +16,6 @@ from services.companies.domain import (
     NewCompany,
     NewVehicle,
     PlateTaken,
-    RequestIdReused,
     VehicleNotFound,
 )
 from tests.fixtures.companies_fakes import CompaniesOnFakes

@@ -11,11 +11,11 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.chassis.errors import InvalidArgument
+from services.chassis.errors import InvalidArgument, UpdateMaskInvalid
 from services.chassis.identity import Role
 from services.chassis.page_tokens import PageTokenInvalid
 from services.users import codec
-from services.users.domain import Status, UpdateMaskInvalid, User, UserEdit
+from services.users.domain import Status, User, UserEdit
 from services.users.usecases import UserPage
 
 USER_ID = uuid.UUID("01900000-0000-7000-8000-00000000000a")

@@ -5,14 +5,18 @@ from dataclasses import replace
 
 import pytest
 
-from services.chassis.errors import EditConflict, InvalidArgument, Unavailable
+from services.chassis.errors import (
+    EditConflict,
+    InvalidArgument,
+    RequestIdReused,
+    Unavailable,
+    UpdateMaskInvalid,
+)
 from services.chassis.identity import Role
 from services.users.domain import (
     CompanyNotFound,
     CompanyRequired,
     EmailTaken,
-    RequestIdReused,
-    UpdateMaskInvalid,
     User,
     UserEdit,
 )

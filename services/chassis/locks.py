@@ -1,4 +1,4 @@
-"""Advisory locks: work that one transaction at a time does, over all replicas."""
+"""Advisory locks: what one transaction at a time does, over all replicas of a service."""
 
 import sqlalchemy as sa
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -15,4 +15,4 @@ async def try_lock_work(session: AsyncSession, work: str) -> bool:
 
 
 def _key(work: str) -> sa.Function[int]:
-    return sa.func.hashtextextended(f"auth/{work}", 0)
+    return sa.func.hashtextextended(work, 0)
