@@ -2,13 +2,12 @@
 
 import time
 import uuid
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from statistics import median
 
 import asyncpg
 
-from tests.bench.loads import PROTOBUF, Parcel, Run, closed_loop
+from tests.bench.loads import PROTOBUF, Run, Send, closed_loop
 from tests.bench.report import Figure, against
 from tests.bench.rig import READINGS, SENSORS, Rig, running_baseline
 from tests.bench.wire_http1 import Http1Uploads
@@ -22,54 +21,68 @@ _GOAL = 10.0
 
 
 async def measure(rig: Rig) -> list[Figure]:
-    """Interleave the three in rounds and compare their medians."""
-    direct, gateway, baseline = [], [], []
-    dsn = await rig.make_database("baseline")
-    with running_baseline(dsn, rig.public_key_pem()) as port:
+    """Interleave all of them in rounds and compare their medians."""
+    key = rig.public_key_pem()
+    databases = [await rig.make_database(name) for name in ("baseline", "rows_only")]
+    with (
+        running_baseline(databases[0], key, rows_only=False) as port,
+        running_baseline(databases[1], key, rows_only=True) as rows_port,
+    ):
         async with (
-            Http2Uploads(rig.telemetry_port) as ours,
-            Http1Uploads(rig.gateway_port, PROTOBUF) as through,
-            Http1Uploads(port, "application/json") as theirs,
+            Http2Uploads(rig.telemetry_port) as direct,
+            Http1Uploads(rig.gateway_port, PROTOBUF) as gateway,
+            Http1Uploads(port, "application/json") as baseline,
+            Http1Uploads(rows_port, "application/json") as rows_only,
         ):
-            await _warm_up(rig, ours, through, theirs)
-            for _ in range(_ROUNDS):
-                direct.append(await closed_loop(ours.send, rig.parcels(_UPLOADS)))
-                gateway.append(await closed_loop(through.send, rig.parcels(_UPLOADS)))
-                baseline.append(await closed_loop(theirs.send, rig.json_parcels(_BASELINE_UPLOADS)))
-    rate = median(run.readings_per_s for run in baseline)
-    copy_rate = await _copy_rate(rig)
+            runs = await _in_turns(
+                rig,
+                ours={"direct": direct.send, "gateway": gateway.send},
+                theirs={"baseline": baseline.send, "rows only": rows_only.send},
+            )
+    return _figures(runs, await _copy_rate(rig))
+
+
+async def _in_turns(
+    rig: Rig, *, ours: dict[str, Send], theirs: dict[str, Send]
+) -> dict[str, list[Run]]:
+    runs: dict[str, list[Run]] = {name: [] for name in (*ours, *theirs)}
+    # The first round warms everything up.
+    for _ in range(_ROUNDS + 1):
+        for name, send in ours.items():
+            runs[name].append(await closed_loop(send, rig.parcels(_UPLOADS)))
+        for name, send in theirs.items():
+            runs[name].append(await closed_loop(send, rig.json_parcels(_BASELINE_UPLOADS)))
+    return {name: measured[1:] for name, measured in runs.items()}
+
+
+def _figures(runs: dict[str, list[Run]], copy_rate: float) -> list[Figure]:
+    rates = {name: median(run.readings_per_s for run in of) for name, of in runs.items()}
     return [
-        _rate("ingest.direct", direct, rate),
-        _rate("ingest.gateway", gateway, rate),
+        _rate("ingest.direct", runs["direct"], rates["baseline"]),
+        _rate("ingest.gateway", runs["gateway"], rates["baseline"]),
+        Figure(
+            name="ingest.direct.against_rows_only",
+            value=rates["direct"],
+            unit="readings/s",
+            baseline=rates["rows only"],
+            ratio=rates["direct"] / rates["rows only"],
+        ),
         Figure(
             name="ingest.direct.uploads",
-            value=median(run.uploads_per_s for run in direct),
+            value=rates["direct"] / READINGS,
             unit="uploads/s",
-            baseline=rate / READINGS,
+            baseline=rates["baseline"] / READINGS,
         ),
-        _latency("ingest.direct.ack_p99", direct),
-        _latency("ingest.gateway.ack_p99", gateway),
-        _latency("ingest.baseline.ack_p99", baseline),
+        *[_latency(f"ingest.{name}.ack_p99", runs[name]) for name in ("direct", "gateway")],
+        _latency("ingest.baseline.ack_p99", runs["baseline"]),
         Figure(
             name="ingest.direct.against_copy",
-            value=median(run.readings_per_s for run in direct),
+            value=rates["direct"],
             unit="readings/s",
             baseline=copy_rate,
-            ratio=median(run.readings_per_s for run in direct) / copy_rate,
+            ratio=rates["direct"] / copy_rate,
         ),
     ]
-
-
-async def _warm_up(
-    rig: Rig, ours: Http2Uploads, through: Http1Uploads, theirs: Http1Uploads
-) -> None:
-    loads: list[tuple[Callable[[Parcel], Awaitable[None]], list[Parcel]]] = [
-        (ours.send, rig.parcels(500)),
-        (through.send, rig.parcels(500)),
-        (theirs.send, rig.json_parcels(50)),
-    ]
-    for send, parcels in loads:
-        await closed_loop(send, parcels)
 
 
 def _rate(name: str, runs: list[Run], baseline: float) -> Figure:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 UPLOAD = "/dashtrack.device.v1.DeviceLinkHttpService/Upload"
 PROTOBUF = "application/x-protobuf"
+_LOAD_TIMEOUT_S = 120.0
 
 Send = Callable[["Parcel"], Awaitable[None]]
 
@@ -60,7 +61,7 @@ async def closed_loop(send: Send, parcels: Iterable[Parcel], *, concurrency: int
             readings += parcel.readings
 
     began = time.perf_counter()
-    async with asyncio.TaskGroup() as group:
+    async with asyncio.timeout(_LOAD_TIMEOUT_S), asyncio.TaskGroup() as group:
         for _ in range(concurrency):
             group.create_task(worker())
     return Run(len(latencies), readings, time.perf_counter() - began, latencies)

@@ -130,7 +130,9 @@ def _as_json(parcel: Parcel) -> Parcel:
         for column in batch.sensors
         for moment, value in zip(moments, column.values, strict=True)
     ]
-    return Parcel(parcel.token, f'{{"readings":[{",".join(rows)}]}}'.encode(), parcel.readings)
+    identity = f'"boot_id":"{batch.boot_id:x}","seq":{batch.seq}'
+    text = f'{{{identity},"readings":[{",".join(rows)}]}}'
+    return Parcel(parcel.token, text.encode(), parcel.readings)
 
 
 @contextmanager
@@ -160,12 +162,16 @@ def running_program(
 
 
 @contextmanager
-def running_baseline(dsn: str, public_key_pem: str) -> Iterator[int]:
+def running_baseline(dsn: str, public_key_pem: str, *, rows_only: bool) -> Iterator[int]:
     """Run the baseline service; gives its port."""
     with reserved_ports(1) as (port,):
         server = ["uvicorn", "tests.bench.baseline_app:app", "--port", str(port)]
         options = ["--loop", "uvloop", "--http", "httptools", "--log-level", "warning"]
-        environment = {"BENCH_DATABASE_DSN": dsn, "BENCH_PUBLIC_KEY": public_key_pem}
+        environment = {
+            "BENCH_DATABASE_DSN": dsn,
+            "BENCH_PUBLIC_KEY": public_key_pem,
+            "BENCH_ROWS_ONLY": "1" if rows_only else "0",
+        }
         with running_program([*server, *options, "--no-access-log"], port, environment):
             eventually(lambda: _answers(port), "the baseline to answer")
             yield port
