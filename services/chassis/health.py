@@ -30,6 +30,7 @@ class HealthMonitor:
         self.servicer = aio_health.HealthServicer()
         self._names = [""]
         self._serving = asyncio.Event()
+        self._stopped = False
         self._failures = 0
         self._said: dict[str, str] = {}
         self._up = Gauge(
@@ -73,6 +74,8 @@ class HealthMonitor:
 
     async def stop(self) -> None:
         """Say for good that the service takes no calls any more."""
+        # The checks go on and still pass, which must not bring the service back.
+        self._stopped = True
         self._serving.clear()
         await self.servicer.enter_graceful_shutdown()
 
@@ -95,7 +98,7 @@ class HealthMonitor:
     async def _conclude(self, passed: Mapping[str, bool], vital: frozenset[str]) -> None:
         if all(passed.values()):
             self._failures = 0
-            if not self.serving:
+            if not self.serving and not self._stopped:
                 await self._set(health_pb2.HealthCheckResponse.SERVING)
                 self._serving.set()
                 log.info("serving")

@@ -97,6 +97,12 @@ class Supervisor:
             started_s = loop.time()
             try:
                 await worker.run(self._stopping)
+            except asyncio.CancelledError:
+                task = asyncio.current_task()
+                if task is not None and task.cancelling():
+                    raise
+                # Something that the worker waited for was cancelled, not the worker.
+                log.warning("worker_interrupted", worker=worker.name)
             except Unavailable as err:
                 log.warning("worker_waits", worker=worker.name, error=err.message)
             except Exception:

@@ -135,6 +135,33 @@ async def test_own_checks_hold_up_the_start(start: Start) -> None:
         assert await kettle.health() == Serving.SERVING
 
 
+async def test_stopping_service_is_ready_for_nobody(
+    start: Start, kettle: KettleSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While load balancers are given time to notice, passing checks change nothing."""
+    monkeypatch.setattr("services.chassis.health._SERVING_INTERVAL_S", 0.02)
+    monkeypatch.setattr("services.chassis.health._STARTING_INTERVAL_S", 0.02)
+    checked = asyncio.Event()
+
+    async def check() -> None:
+        checked.set()
+
+    settings = kettle.model_copy(update={"shutdown_delay_s": 1.0})
+    running = start(settings=settings, checks={"water": check})
+    service = await running.__aenter__()
+    stopping = asyncio.create_task(running.__aexit__(None, None, None))
+
+    async def refused() -> bool:
+        return (await service.get("/healthz"))[0] == 503
+
+    await until(refused)
+    for _ in range(3):
+        checked.clear()
+        await checked.wait()
+    assert await refused()
+    await stopping
+
+
 async def test_reflection_lists_the_public_contract(start: Start) -> None:
     """Any service tells about every public one, and about no internal one."""
     async with start() as kettle:
@@ -298,8 +325,9 @@ async def test_mistake_in_the_build_ends_the_start(
             pass
 
 
-async def test_workers_run_and_are_started_again(start: Start) -> None:
-    """Background work that fails is tried again, and ends with the service."""
+@pytest.mark.parametrize("failure", [RuntimeError("first try"), asyncio.CancelledError()])
+async def test_workers_run_and_are_started_again(start: Start, failure: BaseException) -> None:
+    """Background work that fails, or is cut short, is tried again and ends with the service."""
     runs = 0
     ended = False
 
@@ -307,7 +335,7 @@ async def test_workers_run_and_are_started_again(start: Start) -> None:
         nonlocal runs, ended
         runs += 1
         if runs == 1:
-            raise RuntimeError("first try")
+            raise failure
         await stopping.wait()
         ended = True
 
