@@ -194,9 +194,10 @@ class Messaging:
             except (NatsError, TimeoutError, OSError) as err:
                 log.warning("nats_stream_unavailable", error=_described(err))
                 await asyncio.sleep(backoff.next_s())
+        # In this order: who subscribes from here on begins by itself, and nobody falls in between.
+        self._ready.set()
         for subscription in tuple(self._subscriptions):
             await subscription.begin(self._client)
-        self._ready.set()
 
     async def _on_disconnect(self) -> None:
         if not self._closing:

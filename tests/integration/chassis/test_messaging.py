@@ -50,6 +50,25 @@ async def test_core_message_reaches_its_subscriber(messaging: Messaging) -> None
     await until(lambda: got == [(subject, b"hot")])
 
 
+async def test_no_subscription_falls_between_connecting_and_being_connected(
+    messaging: Messaging,
+) -> None:
+    """Whoever subscribes while the first subscriptions are being made gets messages too."""
+    got: list[str] = []
+
+    async def handler(subject: str, _: bytes) -> None:
+        got.append(subject)
+
+    subjects = [unique_subject().replace("events", "dashtrack") for _ in range(200)]
+    for subject in subjects:
+        await messaging.subscribe(subject, handler)
+        await asyncio.sleep(0)
+    await until_available(messaging.ping)
+    for subject in subjects:
+        await messaging.publish(subject, b"")
+    await until(lambda: sorted(got) == sorted(subjects))
+
+
 async def test_core_message_is_dropped_without_a_connection(
     messaging: Messaging, nats_server: NatsServer
 ) -> None:
