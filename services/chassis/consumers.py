@@ -11,6 +11,7 @@ from nats.errors import Error as NatsError
 from nats.errors import TimeoutError as NatsTimeout
 from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig
+from opentelemetry.semconv.attributes.exception_attributes import EXCEPTION_TYPE
 from opentelemetry.trace import SpanKind, StatusCode, Tracer
 
 from services.chassis.errors import Unavailable
@@ -112,7 +113,7 @@ class EventConsumer:
                     await self._handler(event)
             except Exception as err:  # noqa: BLE001 - whatever it was, the event comes again
                 delay_s = min(_REDELIVERY_MAX_S, _REDELIVERY_FIRST_S * 2**event.delivered_count)
-                span.record_exception(err)
+                span.add_event("exception", {EXCEPTION_TYPE: type(err).__qualname__})
                 span.set_status(StatusCode.ERROR)
                 self._log_failure(event, err, delay_s)
                 await message.nak(delay=delay_s)

@@ -66,6 +66,8 @@ class Database:
             pool_timeout=_POOL_TIMEOUT_S,
             pool_pre_ping=True,
             pool_recycle=_RECYCLE_S,
+            # What a failure says is logged, and statements carry hashes and addresses.
+            hide_parameters=True,
             connect_args={"timeout": _CONNECT_TIMEOUT_S, "server_settings": self._server_settings},
         )
         self._raw_connections = 0
@@ -95,7 +97,7 @@ class Database:
                 await session.commit()
         except Exception as err:
             translated = translate_database_error(err, constraints)
-            if translated is None or translated is err:
+            if translated is None:
                 raise
             raise translated from err
         if session.info.get("events_appended"):

@@ -35,12 +35,14 @@ _LOST = (
 def translate_database_error(
     err: BaseException, constraints: Constraints | None = None
 ) -> DomainError | None:
-    """Return what a failure of SQLAlchemy or asyncpg means; None for a mistake of ours.
+    """Return what a failure of SQLAlchemy or asyncpg means; None where it means nothing else.
 
     Args:
         err: what was raised.
         constraints: the errors that violations of named constraints stand for.
     """
+    if isinstance(err, DomainError):
+        return None
     for cause in _causes(err):
         name = getattr(cause, "constraint_name", None)
         if name and constraints and name in constraints:

@@ -17,6 +17,8 @@ _SECRET_TEXTS = (
     (re.compile(r"(?i)\b(bearer)\s+[\w.~+/=-]+"), r"\1 [redacted]"),
     (re.compile(r"\beyJ[\w-]+\.[\w-]+\.[\w-]*"), "[redacted]"),
     (re.compile(r"(://[^\s:/@]*:)[^\s@/]+@"), r"\1[redacted]@"),
+    # PostgreSQL quotes the row that broke a constraint, whatever is in it.
+    (re.compile(r"(?m)^(DETAIL:).*"), r"\1 [redacted]"),
 )
 _REDACTED = "[redacted]"
 

@@ -1,15 +1,21 @@
 """The database as services use it, against a real PostgreSQL."""
 
 import asyncio
+import io
+import logging
+import uuid
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
+import structlog
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
 from services.chassis.database import Database
 from services.chassis.errors import DomainError, EditConflict, Kind, Unavailable
+from services.chassis.logs import configure_logs, get_logger
 from tests.fixtures.postgres import PostgresServer
 from tests.integration.chassis.kettle import KettleSettings
 from tests.integration.chassis.waiting import until, until_available
@@ -67,6 +73,38 @@ async def test_violation_of_another_constraint_stays_what_it_is(database: Databa
     await insert(database, "big")
     with pytest.raises(sa.exc.IntegrityError):
         await insert(database, "big")
+
+
+@pytest.fixture
+def logged() -> Iterator[io.StringIO]:
+    """What is logged, as a service logs it."""
+    root, out = logging.getLogger(), io.StringIO()
+    handlers, level = root.handlers, root.level
+    configure_logs("kettle", "info", out)
+    yield out
+    root.handlers, root.level = handlers, level
+    structlog.reset_defaults()
+
+
+async def test_failures_do_not_repeat_what_was_stored(
+    database: Database, logged: io.StringIO
+) -> None:
+    """What a statement carried stays out of what is logged of its failure."""
+    secret = uuid.uuid4().hex
+    await insert(database, secret)
+    try:
+        await insert(database, secret)
+    except sa.exc.IntegrityError as err:
+        get_logger("kettle").error("failed", exc_info=err)
+    assert "kettles_name_key" in logged.getvalue()
+    assert secret not in logged.getvalue()
+
+
+async def test_domain_error_passes_a_transaction_unchanged(database: Database) -> None:
+    """What a use case raises is not mistaken for what it was raised from."""
+    with pytest.raises(NameTaken):
+        async with database.transaction():
+            raise NameTaken("Taken.") from TimeoutError()
 
 
 async def test_concurrent_edits_conflict(database: Database) -> None:
