@@ -23,6 +23,7 @@ class Kind(enum.Enum):
     CONFLICT = "conflict"
     EXHAUSTED = "exhausted"
     TOO_LARGE = "too_large"
+    EXPIRED = "expired"
     UNAVAILABLE = "unavailable"
 
 
@@ -158,6 +159,13 @@ class Unavailable(DomainError):
     ) -> None:
         """Say what is away and when to try again."""
         super().__init__(message, violations=violations, retry_after_s=retry_after_s, **metadata)
+
+
+class DeadlineExceeded(DomainError):
+    """The time that a call may take has passed; whether it had an effect is not known."""
+
+    kind = Kind.EXPIRED
+    reason = "DEADLINE_EXCEEDED"
 
 
 class EditConflict(DomainError):

@@ -8,8 +8,8 @@ from typing import Any
 
 from grpc_interceptor.server import AsyncServerInterceptor
 
+from services.chassis.errors import DeadlineExceeded
 from services.chassis.rpc.calls import Context
-from services.chassis.rpc.failures import CallExpired
 from services.chassis.rpc.methods import MethodSpec
 
 # gRPC cuts a call whose deadline passes without an answer, which a gateway takes for a broken
@@ -53,7 +53,7 @@ class DeadlineInterceptor(AsyncServerInterceptor):
                 return await method(request_or_iterator, context)
         except TimeoutError as err:
             if timeout.expired():
-                raise CallExpired from err
+                raise DeadlineExceeded("The call took too long.") from err
             raise
 
 
@@ -84,6 +84,6 @@ async def _bounded(
                 return
             except TimeoutError as err:
                 if timeout.expired():
-                    raise CallExpired from err
+                    raise DeadlineExceeded("The call took too long.") from err
                 raise
             yield response

@@ -10,6 +10,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
+from opentelemetry.semconv.attributes.exception_attributes import EXCEPTION_TYPE
 
 from services.chassis.errors import DomainError, Kind, Unavailable
 from services.chassis.logs import get_logger
@@ -30,6 +31,7 @@ STATUS_BY_KIND = {
     Kind.CONFLICT: grpc.StatusCode.ABORTED,
     Kind.EXHAUSTED: grpc.StatusCode.RESOURCE_EXHAUSTED,
     Kind.TOO_LARGE: grpc.StatusCode.OUT_OF_RANGE,
+    Kind.EXPIRED: grpc.StatusCode.DEADLINE_EXCEEDED,
     Kind.UNAVAILABLE: grpc.StatusCode.UNAVAILABLE,
 }
 
@@ -38,10 +40,6 @@ _DETAILS_SIZE_BYTES_MAX = 4096
 _MESSAGE_LENGTH_MAX = 500
 
 log = get_logger(__name__)
-
-
-class CallExpired(Exception):
-    """The time that a call may take has passed."""
 
 
 def fail_unary(inner: UnaryHandler) -> UnaryHandler:
@@ -107,8 +105,6 @@ def _translate(
             log.warning("call_unavailable", error=err.message, cause=repr(err.__cause__))
         message = _shortened(err.message)
         return STATUS_BY_KIND[err.kind], message, _details(err), err.retry_after_s
-    if isinstance(err, CallExpired):
-        return grpc.StatusCode.DEADLINE_EXCEEDED, "The call took too long.", [], None
     return _crashed(err)
 
 
@@ -117,8 +113,8 @@ def _crashed(err: Exception) -> tuple[grpc.StatusCode, str, list[Message], None]
     call = current_call()
     trace_id = call.trace_id if call is not None else ""
     if call is not None:
-        call.span.record_exception(err)
-    # The text is fixed: what an unforeseen exception says may hold other people's data.
+        call.span.add_event("exception", {EXCEPTION_TYPE: type(err).__qualname__})
+    # Only the log gets more: what an unforeseen exception says may hold other people's data.
     message = f"The service met an unforeseen condition; its operators find it as {trace_id}."
     details: list[Message] = [error_details_pb2.RequestInfo(request_id=trace_id)]
     return grpc.StatusCode.INTERNAL, message, details, None

@@ -27,6 +27,7 @@ async def test_call_without_deadline_gets_the_methods_own(
     echo_server.service.behaviour = stuck
     error = await failure(echo_server, f"Brief{shape}")
     assert error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+    assert details_of(error)["ErrorInfo"].reason == "DEADLINE_EXCEEDED"
 
 
 @pytest.mark.parametrize("shape", SHAPES)

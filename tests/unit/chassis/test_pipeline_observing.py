@@ -89,11 +89,12 @@ async def test_failure_of_the_caller_does_not_mark_the_span(echo_server: EchoSer
 
 
 async def test_crash_is_recorded_on_the_span_once(echo_server: EchoServer) -> None:
-    """The span of a call that crashed tells what was raised."""
+    """The span of a call that crashed tells what was raised, and none of what it said."""
     echo_server.service.behaviour = raising(RuntimeError("a bug"))
     await failure(echo_server, "Unary", metadata=SAMPLED)
     (span,) = echo_server.spans.get_finished_spans()
     assert [event.name for event in span.events] == ["exception"]
+    assert span.events[0].attributes == {"exception.type": "RuntimeError"}
 
 
 @pytest.mark.parametrize("shape", SHAPES)

@@ -72,7 +72,7 @@ class _ErrorReasonEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_ErrorReaso
     """
     ERROR_REASON_DEADLINE_EXCEEDED: _ErrorReason.ValueType  # 12
     """ERROR_REASON_DEADLINE_EXCEEDED: the call did not end in its time; whether
-    it had an effect is not known. Answered by the gateway. Status DEADLINE_EXCEEDED.
+    it had an effect is not known. Status DEADLINE_EXCEEDED.
     """
     ERROR_REASON_TOKEN_MISSING: _ErrorReason.ValueType  # 20
     """ERROR_REASON_TOKEN_MISSING: the call needs a bearer token. Status UNAUTHENTICATED."""
@@ -221,7 +221,7 @@ RESOURCE_EXHAUSTED.
 """
 ERROR_REASON_DEADLINE_EXCEEDED: ErrorReason.ValueType  # 12
 """ERROR_REASON_DEADLINE_EXCEEDED: the call did not end in its time; whether
-it had an effect is not known. Answered by the gateway. Status DEADLINE_EXCEEDED.
+it had an effect is not known. Status DEADLINE_EXCEEDED.
 """
 ERROR_REASON_TOKEN_MISSING: ErrorReason.ValueType  # 20
 """ERROR_REASON_TOKEN_MISSING: the call needs a bearer token. Status UNAUTHENTICATED."""
