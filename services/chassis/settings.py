@@ -4,7 +4,7 @@ import os
 import sys
 import textwrap
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal, Self, TextIO
+from typing import Annotated, Any, Literal, Self, TextIO, get_args
 
 from pydantic import (
     AfterValidator,
@@ -44,7 +44,13 @@ Port = Annotated[int, Field(ge=0, le=65535)]
 class ServiceSettings(BaseSettings):
     """Settings that every service has; a service subclasses this with its own prefix."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+        # The printed table is an environment file: what it leaves empty is not set.
+        env_ignore_empty=True,
+    )
 
     grpc_host: str = Field("127.0.0.1", description="Address that the gRPC server listens on.")
     grpc_port: Port = Field(description="Port of the gRPC server; 0 picks a free one.")
@@ -144,7 +150,11 @@ def _limits(field: FieldInfo) -> Iterator[str]:
 
 
 def _is_secret(field: FieldInfo) -> bool:
-    return field.annotation is SecretStr
+    return _holds_secret(field.annotation)
+
+
+def _holds_secret(annotation: Any) -> bool:
+    return annotation is SecretStr or any(map(_holds_secret, get_args(annotation)))
 
 
 def _shown_default(field: FieldInfo) -> str:

@@ -7,7 +7,7 @@ import pytest
 from pydantic import Field, ValidationError
 from pydantic_settings import SettingsConfigDict
 
-from services.chassis.settings import Port, ServiceSettings, print_settings
+from services.chassis.settings import Port, Secret, ServiceSettings, print_settings
 
 GOOD = {
     "GRPC_PORT": "0",
@@ -62,7 +62,7 @@ def test_secret_has_no_default(environment: pytest.MonkeyPatch, name: str) -> No
         load()
 
 
-@pytest.mark.parametrize("value", ["", "  ", "changeme", "CHANGEME", "<secret>", "password"])
+@pytest.mark.parametrize("value", ["  ", "changeme", "CHANGEME", "<secret>", "password"])
 def test_placeholder_is_refused(environment: pytest.MonkeyPatch, value: str) -> None:
     """A secret that was copied from an example keeps the service from starting."""
     environment.setenv("DASHTRACK_KETTLE_SERVICE_SECRET", value)
@@ -116,6 +116,32 @@ def test_printed_settings_say_which_are_required_and_secret() -> None:
     blocks = {block.rpartition("\n")[2]: block for block in out.getvalue().strip().split("\n\n")}
     secret = blocks["DASHTRACK_KETTLE_SERVICE_SECRET="]
     assert "Required. Secret." in secret
+
+
+def test_secrets_within_other_types_are_called_secrets() -> None:
+    """A secret that may be left out, or that is one of several, is kept like any other."""
+
+    class Teapot(KettleSettings):
+        spare: Secret | None = Field(None, description="One.")
+        others: dict[str, Secret] = Field(description="Some.")
+
+    out = io.StringIO()
+    print_settings(Teapot, out)
+    assert "# One. Secret.\n" in out.getvalue()
+    assert "# Some. Required. Secret.\n" in out.getvalue()
+
+
+def test_printed_settings_can_be_filled_in_and_read(
+    environment: pytest.MonkeyPatch,
+) -> None:
+    """The printed file works as it is, once what is required was added."""
+    out = io.StringIO()
+    print_settings(KettleSettings, out)
+    for line in out.getvalue().splitlines():
+        name, _, value = line.partition("=")
+        if name.startswith("DASHTRACK_") and name.removeprefix("DASHTRACK_KETTLE_") not in GOOD:
+            environment.setenv(name, value)
+    assert load().otlp_endpoint is None
 
 
 def test_every_setting_is_described() -> None:
