@@ -34,17 +34,7 @@ class MailCarrier:
                         return
             except OSError as err:
                 log.warning("mail_failed", error=str(err))
-            await self._until_woken(stopping)
-
-    async def _until_woken(self, stopping: asyncio.Event) -> None:
-        waits = [asyncio.create_task(event.wait()) for event in (self._woken, stopping)]
-        try:
-            await asyncio.wait(
-                waits, timeout=self._poll_interval_s, return_when=asyncio.FIRST_COMPLETED
-            )
-        finally:
-            for wait in waits:
-                wait.cancel()
+            await pause(stopping, self._poll_interval_s, woken=self._woken)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
