@@ -29,7 +29,7 @@ class TelemetrySettings(ServiceSettings):
     ahead_h: float = Field(
         24.0, ge=0, le=168, description="How far ahead of the server's clock readings may lie."
     )
-    writers: int = Field(2, ge=1, le=8, description="Connections that batches are written over.")
+    writers: int = Field(1, ge=1, le=8, description="Connections that batches are written over.")
     flush_interval_ms: float = Field(
         5.0, ge=0, le=100, description="How long the first batch of a flush waits for others."
     )

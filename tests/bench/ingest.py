@@ -58,8 +58,15 @@ async def _in_turns(
 def _figures(runs: dict[str, list[Run]], copy_rate: float) -> list[Figure]:
     rates = {name: median(run.readings_per_s for run in of) for name, of in runs.items()}
     return [
-        _rate("ingest.direct", runs["direct"], rates["baseline"]),
-        _rate("ingest.gateway", runs["gateway"], rates["baseline"]),
+        against("ingest.direct", rates["direct"], "readings/s", rates["baseline"], at_least=_GOAL),
+        # No goal: here one side has a gateway in front and the other has none.
+        Figure(
+            name="ingest.gateway",
+            value=rates["gateway"],
+            unit="readings/s",
+            baseline=rates["baseline"],
+            ratio=rates["gateway"] / rates["baseline"],
+        ),
         Figure(
             name="ingest.direct.against_rows_only",
             value=rates["direct"],
@@ -83,11 +90,6 @@ def _figures(runs: dict[str, list[Run]], copy_rate: float) -> list[Figure]:
             ratio=rates["direct"] / copy_rate,
         ),
     ]
-
-
-def _rate(name: str, runs: list[Run], baseline: float) -> Figure:
-    value = median(run.readings_per_s for run in runs)
-    return against(name, value, "readings/s", baseline, at_least=_GOAL)
 
 
 def _latency(name: str, runs: list[Run]) -> Figure:

@@ -12,7 +12,6 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import ARRAY, UUID
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from services.chassis.database import Database
@@ -38,10 +37,13 @@ ORDER BY l.txid
 LIMIT {_PAGE_ENTRIES}
 """)  # noqa: S608 - constants of this module
 
-# LIMIT keeps the planner from anything but one index look-up for each key.
+# LIMIT keeps the planner from anything but one index look-up for each key. The types stand in the
+# statement, so that the driver takes the lists as they are.
 _BATCHES = sa.text("""
 SELECT k.place, b.payload
-FROM unnest(:company_ids, :device_ids, :t0s, :boot_ids, :seqs, :parts)
+FROM unnest(CAST(:company_ids AS uuid[]), CAST(:device_ids AS uuid[]),
+            CAST(:t0s AS timestamptz[]), CAST(:boot_ids AS bigint[]), CAST(:seqs AS bigint[]),
+            CAST(:parts AS integer[]))
     WITH ORDINALITY AS k (company_id, device_id, t0, boot_id, seq, part, place)
 CROSS JOIN LATERAL (
     SELECT t.payload FROM telemetry_batch AS t
@@ -49,14 +51,7 @@ CROSS JOIN LATERAL (
       AND t.boot_id = k.boot_id AND t.seq = k.seq AND t.part = k.part
     LIMIT 1
 ) AS b
-""").bindparams(
-    sa.bindparam("company_ids", type_=ARRAY(UUID(as_uuid=True))),
-    sa.bindparam("device_ids", type_=ARRAY(UUID(as_uuid=True))),
-    sa.bindparam("t0s", type_=ARRAY(sa.DateTime(timezone=True))),
-    sa.bindparam("boot_ids", type_=ARRAY(sa.BigInteger)),
-    sa.bindparam("seqs", type_=ARRAY(sa.BigInteger)),
-    sa.bindparam("parts", type_=ARRAY(sa.Integer)),
-)
+""")
 
 
 @dataclass(frozen=True, slots=True)
