@@ -9,7 +9,7 @@ import asyncpg
 
 from tests.bench.loads import PROTOBUF, Run, Send, closed_loop
 from tests.bench.report import Figure, against
-from tests.bench.rig import READINGS, SENSORS, Rig, running_baseline
+from tests.bench.rig import READINGS, SENSORS, Rig, running_baseline, running_noop
 from tests.bench.wire_http1 import Http1Uploads
 from tests.bench.wire_http2 import Http2Uploads
 
@@ -27,16 +27,18 @@ async def measure(rig: Rig) -> list[Figure]:
     with (
         running_baseline(databases[0], key, rows_only=False) as port,
         running_baseline(databases[1], key, rows_only=True) as rows_port,
+        running_noop() as (noop_port, _),
     ):
         async with (
             Http2Uploads(rig.telemetry_port) as direct,
             Http1Uploads(rig.gateway_port, PROTOBUF) as gateway,
+            Http2Uploads(noop_port) as noop,
             Http1Uploads(port, "application/json") as baseline,
             Http1Uploads(rows_port, "application/json") as rows_only,
         ):
             runs = await _in_turns(
                 rig,
-                ours={"direct": direct.send, "gateway": gateway.send},
+                ours={"direct": direct.send, "gateway": gateway.send, "no-op": noop.send},
                 theirs={"baseline": baseline.send, "rows only": rows_only.send},
             )
     return _figures(runs, await _copy_rate(rig))
@@ -60,20 +62,10 @@ def _figures(runs: dict[str, list[Run]], copy_rate: float) -> list[Figure]:
     return [
         against("ingest.direct", rates["direct"], "readings/s", rates["baseline"], at_least=_GOAL),
         # No goal: here one side has a gateway in front and the other has none.
-        Figure(
-            name="ingest.gateway",
-            value=rates["gateway"],
-            unit="readings/s",
-            baseline=rates["baseline"],
-            ratio=rates["gateway"] / rates["baseline"],
-        ),
-        Figure(
-            name="ingest.direct.against_rows_only",
-            value=rates["direct"],
-            unit="readings/s",
-            baseline=rates["rows only"],
-            ratio=rates["direct"] / rates["rows only"],
-        ),
+        _compared("ingest.gateway", rates["gateway"], rates["baseline"]),
+        _compared("ingest.direct.against_rows_only", rates["direct"], rates["rows only"]),
+        _compared("ingest.direct.against_noop", rates["direct"], rates["no-op"]),
+        _compared("ingest.direct.against_copy", rates["direct"], copy_rate),
         Figure(
             name="ingest.direct.uploads",
             value=rates["direct"] / READINGS,
@@ -82,14 +74,13 @@ def _figures(runs: dict[str, list[Run]], copy_rate: float) -> list[Figure]:
         ),
         *[_latency(f"ingest.{name}.ack_p99", runs[name]) for name in ("direct", "gateway")],
         _latency("ingest.baseline.ack_p99", runs["baseline"]),
-        Figure(
-            name="ingest.direct.against_copy",
-            value=rates["direct"],
-            unit="readings/s",
-            baseline=copy_rate,
-            ratio=rates["direct"] / copy_rate,
-        ),
     ]
+
+
+def _compared(name: str, value: float, baseline: float) -> Figure:
+    return Figure(
+        name=name, value=value, unit="readings/s", baseline=baseline, ratio=value / baseline
+    )
 
 
 def _latency(name: str, runs: list[Run]) -> Figure:
