@@ -44,6 +44,11 @@ class ServiceTokens:
                 await self._renew(auth)
         return self._token
 
+    def forget(self, token: str) -> None:
+        """Get a new token next time: this one was refused before it expired."""
+        if token == self._token:
+            self._renew_at_s = 0.0
+
     async def _renew(self, auth: Channel) -> None:
         stub = token_service_pb2_grpc.TokenServiceStub(auth)
         try:

@@ -1,6 +1,6 @@
 """Channels to other services: deadlines, traces and service tokens travel along."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
 import grpc
@@ -14,6 +14,8 @@ from services.chassis.settings import ServiceSettings
 
 _TIMEOUT_DEFAULT_S = 10.0
 _INTERNAL = ".internal."
+_SCHEME = "Bearer "
+_REFUSED = grpc.StatusCode.UNAUTHENTICATED
 _OPTIONS = (
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 5_000),
@@ -48,12 +50,12 @@ class Channels:
             await channel.close()
         self._channels.clear()
 
-    async def _service_token(self) -> str:
-        return await self._tokens.token(self.channel(self._settings.auth_target))
+    def _auth(self) -> grpc.aio.Channel:
+        return self.channel(self._settings.auth_target)
 
     def _open(self, target: str) -> grpc.aio.Channel:
         outgoing = [
-            interceptor(self._service_token)
+            interceptor(self._tokens, self._auth)
             for interceptor in (_UnaryUnary, _UnaryStream, _StreamUnary, _StreamStream)
         ]
         make_traced: Any = aio_client_interceptors
@@ -66,14 +68,15 @@ class Channels:
 class _Outgoing:
     """What all four shapes of outgoing calls get: an end, and a token where one is needed."""
 
-    def __init__(self, service_token: Callable[[], Awaitable[str]]) -> None:
-        self._service_token = service_token
+    def __init__(self, tokens: ServiceTokens, auth: Callable[[], grpc.aio.Channel]) -> None:
+        self._tokens = tokens
+        self._auth = auth
 
     async def _prepared(self, details: ClientCallDetails) -> ClientCallDetails:
-        method = _text(details.method)
         metadata = Metadata(*(details.metadata or ()))
-        if _INTERNAL in method and method != ISSUE_SERVICE_TOKEN:
-            metadata.add("authorization", f"Bearer {await self._service_token()}")
+        if _needs_token(details):
+            token = await self._tokens.token(self._auth())
+            metadata.add("authorization", _SCHEME + token)
         return ClientCallDetails(
             method=details.method,
             timeout=_timeout_s(details.timeout),
@@ -81,6 +84,11 @@ class _Outgoing:
             credentials=details.credentials,
             wait_for_ready=details.wait_for_ready,
         )
+
+
+def _needs_token(details: ClientCallDetails) -> bool:
+    method = _text(details.method)
+    return _INTERNAL in method and method != ISSUE_SERVICE_TOKEN
 
 
 def _text(method: str | bytes) -> str:
@@ -98,7 +106,14 @@ class _UnaryUnary(_Outgoing, grpc.aio.UnaryUnaryClientInterceptor):
     async def intercept_unary_unary(
         self, continuation: Any, client_call_details: ClientCallDetails, request: Any
     ) -> Any:
-        return await continuation(await self._prepared(client_call_details), request)
+        prepared = await self._prepared(client_call_details)
+        call = await continuation(prepared, request)
+        if _needs_token(client_call_details) and await call.code() is _REFUSED:
+            # Keys are withdrawn and tokens revoked before they expire: a new one mends that.
+            authorization = _text((prepared.metadata or Metadata())["authorization"])
+            self._tokens.forget(authorization.removeprefix(_SCHEME))
+            call = await continuation(await self._prepared(client_call_details), request)
+        return call
 
 
 class _UnaryStream(_Outgoing, grpc.aio.UnaryStreamClientInterceptor):

@@ -111,6 +111,30 @@ async def test_service_token_is_asked_for_once(
     assert len({metadata["authorization"] for metadata in seen.metadata}) == 1
 
 
+async def test_refused_service_token_is_replaced(channels: Channels, token_mint: TokenMint) -> None:
+    """A token that stopped working early, by its key or by revocation, costs the caller nothing."""
+    refused: set[str] = set()
+
+    async def refuse_the_first(request: bytes, context: Any) -> bytes:
+        authorization = dict(context.invocation_metadata())["authorization"]
+        if not refused or authorization in refused:
+            refused.add(authorization)
+            await context.abort(grpc.StatusCode.UNAUTHENTICATED, "no longer")
+        return request
+
+    class Service(grpc.GenericRpcHandler):
+        def service(self, _: grpc.HandlerCallDetails) -> Any:
+            return grpc.unary_unary_rpc_method_handler(refuse_the_first)
+
+    server = grpc.aio.server()
+    server.add_generic_rpc_handlers([Service()])
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    await ask(channels.channel(f"127.0.0.1:{port}"), INTERNAL, "unary_unary")
+    assert len(refused) == 1
+    await server.stop(None)
+
+
 async def test_public_method_is_called_without_a_token(
     channels: Channels, recorder: tuple[Recorder, str]
 ) -> None:
