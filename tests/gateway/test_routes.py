@@ -1,5 +1,6 @@
 """Every RPC is reached in every form, by those alone who may call it."""
 
+import time
 import uuid
 from typing import Any
 
@@ -182,6 +183,18 @@ def test_genuine_tokens_with_wrong_claims_open_nothing(
 
     assert response.status_code in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}
     assert services.calls == []
+
+
+def test_issue_times_have_fractions(
+    services: Services, rest: httpx.Client, token_mint: TokenMint
+) -> None:
+    """A token says to the microsecond when it was issued, and the gateway takes that."""
+    token = token_mint.user(Role.MASTER, iat=time.time() - 0.25)
+
+    response = rest.get("/v1/me", headers=authorization(token))
+
+    assert response.status_code == httpx.codes.OK
+    assert len(services.calls) == 1
 
 
 def test_a_token_that_somebody_else_signed_is_invalid(

@@ -16,7 +16,7 @@ SERVICE_ROLE = "service"
 REVOCATIONS_PER_PAGE_MAX = 1000
 _CLOCK_SKEW = timedelta(minutes=1)
 
-Claims = Mapping[str, str | int]
+Claims = Mapping[str, str | int | float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +108,7 @@ def registered_claims(
     issuer: str, token_id: uuid.UUID, now: datetime, lifetime: timedelta
 ) -> Claims:
     """Say what every token says of itself (RFC 7519)."""
-    issued_at_s = int(now.timestamp())
-    expires_at_s = issued_at_s + int(lifetime.total_seconds())
+    # With its fraction: a token that is issued after a revocation must not look older than it.
+    issued_at_s = now.timestamp()
+    expires_at_s = int(issued_at_s + lifetime.total_seconds())
     return {"iss": issuer, "jti": str(token_id), "iat": issued_at_s, "exp": expires_at_s}

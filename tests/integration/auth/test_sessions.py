@@ -62,7 +62,7 @@ def test_a_session_says_who_somebody_is(people: Any) -> None:
     assert (session.user_id, claims["sub"]) == (event.user_id, event.user_id)
     assert (session.company_id, claims["company_id"]) == (event.company_id, event.company_id)
     assert (session.role, claims["role"]) == (options_pb2.ROLE_DRIVER, "driver")
-    assert claims["exp"] - claims["iat"] == 900
+    assert claims["exp"] - int(claims["iat"]) == 900
     assert (claims["iss"], claims["aud"]) == ("dashtrack", "dashtrack-api")
     assert uuid.UUID(claims["sid"]) != uuid.UUID(claims["jti"])
 

@@ -48,7 +48,7 @@ def test_a_service_gets_a_short_token(tokens_stub: Any) -> None:
     claims = claims_of(issued.token)
     assert (claims["aud"], claims["sub"]) == ("dashtrack-service", "telemetry")
     assert claims["role"] == "service"
-    assert claims["exp"] - claims["iat"] == 600
+    assert claims["exp"] - int(claims["iat"]) == 600
     assert issued.expire_time.seconds == claims["exp"]
 
 
@@ -70,7 +70,7 @@ def test_a_device_gets_a_token_for_a_day(tokens_stub: Any, as_telemetry: Any) ->
 
     assert (claims["aud"], claims["sub"]) == ("dashtrack-device", device_id)
     assert claims["company_id"] == company_id
-    assert claims["exp"] - claims["iat"] == 86_400
+    assert claims["exp"] - int(claims["iat"]) == 86_400
 
 
 def test_only_services_get_at_the_internal_side(people: Any, tokens_stub: Any) -> None:
@@ -100,6 +100,20 @@ def test_a_revoked_device_is_listed_once(tokens_stub: Any, as_telemetry: Any) ->
     assert life_s >= 86_400
     assert not following.revocations
     assert following.next_position == page.next_position
+
+
+def test_a_token_that_follows_a_revocation_is_younger(tokens_stub: Any, as_telemetry: Any) -> None:
+    """However soon it is issued: who is let in again is let in at once."""
+    before = newest_position(tokens_stub, as_telemetry)
+    device_id = str(uuid.uuid4())
+    request = pb.IssueDeviceTokenRequest(device_id=device_id, company_id=str(uuid.uuid4()))
+    older = claims_of(tokens_stub.IssueDeviceToken(request, metadata=as_telemetry).token)
+    tokens_stub.RevokeSubject(pb.RevokeSubjectRequest(subject=device_id), metadata=as_telemetry)
+    younger = claims_of(tokens_stub.IssueDeviceToken(request, metadata=as_telemetry).token)
+
+    (revocation,) = revocations_after(tokens_stub, as_telemetry, before).revocations
+    revoked_at_s = revocation.revoke_time.ToMicroseconds() / 1e6
+    assert older["iat"] < revoked_at_s < younger["iat"]
 
 
 def test_revocations_are_listed_in_order(tokens_stub: Any, as_telemetry: Any) -> None:
