@@ -160,6 +160,9 @@ class ChangePassword:
             charges = await self._throttle.charge(
                 tx, credential.email, owner.user_id, owner.address
             )
-        if not await self._hasher.verify(credential.password_hash, normalise_password(password)):
+        plain = normalise_password(password)
+        async with self._throttle.refunding_refusals(self._store, charges):
+            verified = await self._hasher.verify(credential.password_hash, plain)
+        if not verified:
             raise CredentialsInvalid
         return credential, charges

@@ -113,7 +113,9 @@ class Login:
         # is checked against no password at all, which takes the same time.
         known_hash = credential.password_hash if credential and credential.may_log_in else None
         plain = normalise_password(password)
-        if not await self._hasher.verify(known_hash, plain) or credential is None:
+        async with self._throttle.refunding_refusals(self._store, charges):
+            verified = await self._hasher.verify(known_hash, plain)
+        if not verified or credential is None:
             raise CredentialsInvalid
         renewed = None
         if known_hash is not None and self._hasher.is_outdated(known_hash):

@@ -1,13 +1,14 @@
 """Failed logins are limited per account and address, per account, and per address."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from services.auth.domain import throttling
 from services.auth.domain.errors import LoginThrottled
 from services.auth.domain.throttling import Charge, Limit
-from services.auth.ports import Clock, Digest, Transaction
+from services.auth.ports import Clock, Digest, Store, Transaction
 
 _NOBODY = uuid.UUID(int=0)
 
@@ -51,6 +52,18 @@ class LoginThrottle:
             raise LoginThrottled(wait_s)
         await tx.attempts.save(throttling.charged(charges, buckets, now))
         return charges
+
+    @asynccontextmanager
+    async def refunding_refusals(
+        self, store: Store, charges: Sequence[Charge]
+    ) -> AsyncIterator[None]:
+        """Give back what an attempt cost that there was no time to check."""
+        try:
+            yield
+        except LoginThrottled:
+            async with store.transaction() as tx:
+                await self.refund(tx, charges)
+            raise
 
     async def refund(self, tx: Transaction, charges: Sequence[Charge]) -> None:
         """Give back what an attempt cost that turned out well."""

@@ -45,6 +45,19 @@ async def test_login_grants_what_the_credential_says(world: AuthWorld) -> None:
     assert world.recorder.successes == [person.role]
 
 
+async def test_attempts_that_nobody_had_time_to_check_cost_nothing(world: AuthWorld) -> None:
+    """A flood of somebody else's doesn't use up an owner's attempts."""
+    person = await world.add_person()
+    world.hasher.busy = True
+    for _ in range(10):
+        with pytest.raises(LoginThrottled) as refused:
+            await world.login(person.email, PASSWORD, ADDRESS)
+        assert refused.value.retry_after_s == 1.0
+    world.hasher.busy = False
+
+    assert (await world.login(person.email, PASSWORD, ADDRESS)).user_id == person.user_id
+
+
 async def test_unknown_people_cost_a_verification_and_get_the_same_error(world: AuthWorld) -> None:
     """Neither the error nor the work done tells whether an account exists."""
     person = await world.add_person()
