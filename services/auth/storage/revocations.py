@@ -90,6 +90,13 @@ class PostgresAttemptRepository:
 
     async def prune(self, now: datetime) -> None:
         """Forget empty buckets."""
+        # Those that a login holds stay for the next round: waiting for them, while holding others
+        # that the login waits for, would be a circle.
+        empty = (
+            sa.select(LOGIN_ATTEMPTS.c.key)
+            .where(LOGIN_ATTEMPTS.c.spent_until <= now)
+            .with_for_update(skip_locked=True)
+        )
         await self._session.execute(
-            sa.delete(LOGIN_ATTEMPTS).where(LOGIN_ATTEMPTS.c.spent_until <= now)
+            sa.delete(LOGIN_ATTEMPTS).where(LOGIN_ATTEMPTS.c.key.in_(empty))
         )
