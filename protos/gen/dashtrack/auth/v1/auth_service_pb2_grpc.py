@@ -103,7 +103,7 @@ class AuthServiceServicer:
     def AcceptInvitation(self, request, context):
         """AcceptInvitation sets an invited person's first password and opens a session.
 
-        Errors: INVITATION_INVALID, PASSWORD_TOO_WEAK.
+        Errors: INVITATION_INVALID, PASSWORD_TOO_WEAK, LOGIN_THROTTLED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -112,7 +112,7 @@ class AuthServiceServicer:
     def ChangePassword(self, request, context):
         """ChangePassword replaces the caller's password and ends all their other sessions.
 
-        Errors: CREDENTIALS_INVALID, PASSWORD_TOO_WEAK.
+        Errors: CREDENTIALS_INVALID, PASSWORD_TOO_WEAK, LOGIN_THROTTLED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

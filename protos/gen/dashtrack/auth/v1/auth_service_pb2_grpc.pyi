@@ -36,12 +36,12 @@ class AuthServiceStub:
     AcceptInvitation: aio.UnaryUnaryMultiCallable[auth_service_pb2.AcceptInvitationRequest, auth_service_pb2.Session]
     """AcceptInvitation sets an invited person's first password and opens a session.
 
-    Errors: INVITATION_INVALID, PASSWORD_TOO_WEAK.
+    Errors: INVITATION_INVALID, PASSWORD_TOO_WEAK, LOGIN_THROTTLED.
     """
     ChangePassword: aio.UnaryUnaryMultiCallable[auth_service_pb2.ChangePasswordRequest, empty_pb2.Empty]
     """ChangePassword replaces the caller's password and ends all their other sessions.
 
-    Errors: CREDENTIALS_INVALID, PASSWORD_TOO_WEAK.
+    Errors: CREDENTIALS_INVALID, PASSWORD_TOO_WEAK, LOGIN_THROTTLED.
     """
     GetJsonWebKeySet: aio.UnaryUnaryMultiCallable[auth_service_pb2.GetJsonWebKeySetRequest, httpbody_pb2.HttpBody]
     """GetJsonWebKeySet returns the public keys that verify tokens (RFC 7517)."""
@@ -90,7 +90,7 @@ class AuthServiceServicer(metaclass=abc_1.ABCMeta):
     ) -> abc.Awaitable[auth_service_pb2.Session]:
         """AcceptInvitation sets an invited person's first password and opens a session.
 
-        Errors: INVITATION_INVALID, PASSWORD_TOO_WEAK.
+        Errors: INVITATION_INVALID, PASSWORD_TOO_WEAK, LOGIN_THROTTLED.
         """
 
     @abc_1.abstractmethod
@@ -101,7 +101,7 @@ class AuthServiceServicer(metaclass=abc_1.ABCMeta):
     ) -> abc.Awaitable[empty_pb2.Empty]:
         """ChangePassword replaces the caller's password and ends all their other sessions.
 
-        Errors: CREDENTIALS_INVALID, PASSWORD_TOO_WEAK.
+        Errors: CREDENTIALS_INVALID, PASSWORD_TOO_WEAK, LOGIN_THROTTLED.
         """
 
     @abc_1.abstractmethod

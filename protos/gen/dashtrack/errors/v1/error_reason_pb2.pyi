@@ -107,7 +107,9 @@ class _ErrorReasonEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_ErrorReaso
     ERROR_REASON_ROLE_NOT_GRANTABLE: _ErrorReason.ValueType  # 62
     """ERROR_REASON_ROLE_NOT_GRANTABLE: the caller's role may not give this role. Metadata: `role`. Status PERMISSION_DENIED."""
     ERROR_REASON_COMPANY_REQUIRED: _ErrorReason.ValueType  # 64
-    """ERROR_REASON_COMPANY_REQUIRED: every role but `master` belongs to a company. Status INVALID_ARGUMENT."""
+    """ERROR_REASON_COMPANY_REQUIRED: people of every role but `master`, vehicles and
+    devices belong to a company, and none is named. Status INVALID_ARGUMENT.
+    """
     ERROR_REASON_OWN_ACCOUNT: _ErrorReason.ValueType  # 65
     """ERROR_REASON_OWN_ACCOUNT: nobody changes the role of, or deactivates, themselves. Status FAILED_PRECONDITION."""
     ERROR_REASON_COMPANY_NOT_FOUND: _ErrorReason.ValueType  # 80
@@ -256,7 +258,9 @@ ERROR_REASON_EMAIL_TAKEN: ErrorReason.ValueType  # 61
 ERROR_REASON_ROLE_NOT_GRANTABLE: ErrorReason.ValueType  # 62
 """ERROR_REASON_ROLE_NOT_GRANTABLE: the caller's role may not give this role. Metadata: `role`. Status PERMISSION_DENIED."""
 ERROR_REASON_COMPANY_REQUIRED: ErrorReason.ValueType  # 64
-"""ERROR_REASON_COMPANY_REQUIRED: every role but `master` belongs to a company. Status INVALID_ARGUMENT."""
+"""ERROR_REASON_COMPANY_REQUIRED: people of every role but `master`, vehicles and
+devices belong to a company, and none is named. Status INVALID_ARGUMENT.
+"""
 ERROR_REASON_OWN_ACCOUNT: ErrorReason.ValueType  # 65
 """ERROR_REASON_OWN_ACCOUNT: nobody changes the role of, or deactivates, themselves. Status FAILED_PRECONDITION."""
 ERROR_REASON_COMPANY_NOT_FOUND: ErrorReason.ValueType  # 80

@@ -92,6 +92,8 @@ class UserServiceServicer:
 
     def GetCurrentUser(self, request, context):
         """GetCurrentUser returns the caller's own profile.
+
+        Errors: USER_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -109,7 +111,8 @@ class UserServiceServicer:
     def UpdateUser(self, request, context):
         """UpdateUser changes a person's name or role.
 
-        Errors: USER_NOT_FOUND, UPDATE_MASK_INVALID, ROLE_NOT_GRANTABLE, OWN_ACCOUNT, EDIT_CONFLICT.
+        Errors: USER_NOT_FOUND, UPDATE_MASK_INVALID, ROLE_NOT_GRANTABLE, OWN_ACCOUNT,
+        COMPANY_REQUIRED, EDIT_CONFLICT.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -28,7 +28,10 @@ class UserServiceStub:
     Errors: USER_NOT_FOUND.
     """
     GetCurrentUser: aio.UnaryUnaryMultiCallable[user_service_pb2.GetCurrentUserRequest, user_service_pb2.User]
-    """GetCurrentUser returns the caller's own profile."""
+    """GetCurrentUser returns the caller's own profile.
+
+    Errors: USER_NOT_FOUND.
+    """
     ListUsers: aio.UnaryUnaryMultiCallable[user_service_pb2.ListUsersRequest, user_service_pb2.ListUsersResponse]
     """ListUsers lists people, oldest first.
 
@@ -37,7 +40,8 @@ class UserServiceStub:
     UpdateUser: aio.UnaryUnaryMultiCallable[user_service_pb2.UpdateUserRequest, user_service_pb2.User]
     """UpdateUser changes a person's name or role.
 
-    Errors: USER_NOT_FOUND, UPDATE_MASK_INVALID, ROLE_NOT_GRANTABLE, OWN_ACCOUNT, EDIT_CONFLICT.
+    Errors: USER_NOT_FOUND, UPDATE_MASK_INVALID, ROLE_NOT_GRANTABLE, OWN_ACCOUNT,
+    COMPANY_REQUIRED, EDIT_CONFLICT.
     """
     DeactivateUser: aio.UnaryUnaryMultiCallable[user_service_pb2.DeactivateUserRequest, user_service_pb2.User]
     """DeactivateUser ends a person's access; their sessions end within seconds.
@@ -78,7 +82,10 @@ class UserServiceServicer(metaclass=abc_1.ABCMeta):
         request: user_service_pb2.GetCurrentUserRequest,
         context: aio.ServicerContext[user_service_pb2.GetCurrentUserRequest, abc.Awaitable[user_service_pb2.User]],
     ) -> abc.Awaitable[user_service_pb2.User]:
-        """GetCurrentUser returns the caller's own profile."""
+        """GetCurrentUser returns the caller's own profile.
+
+        Errors: USER_NOT_FOUND.
+        """
 
     @abc_1.abstractmethod
     def ListUsers(
@@ -99,7 +106,8 @@ class UserServiceServicer(metaclass=abc_1.ABCMeta):
     ) -> abc.Awaitable[user_service_pb2.User]:
         """UpdateUser changes a person's name or role.
 
-        Errors: USER_NOT_FOUND, UPDATE_MASK_INVALID, ROLE_NOT_GRANTABLE, OWN_ACCOUNT, EDIT_CONFLICT.
+        Errors: USER_NOT_FOUND, UPDATE_MASK_INVALID, ROLE_NOT_GRANTABLE, OWN_ACCOUNT,
+        COMPANY_REQUIRED, EDIT_CONFLICT.
         """
 
     @abc_1.abstractmethod
