@@ -167,12 +167,14 @@ def running_baseline(dsn: str, public_key_pem: str, *, rows_only: bool) -> Itera
     with reserved_ports(1) as (port,):
         server = ["uvicorn", "tests.bench.baseline_app:app", "--port", str(port)]
         options = ["--loop", "uvloop", "--http", "httptools", "--log-level", "warning"]
+        # Between its turns nobody calls; it shall not hang up meanwhile.
+        options += ["--no-access-log", "--timeout-keep-alive", "600"]
         environment = {
             "BENCH_DATABASE_DSN": dsn,
             "BENCH_PUBLIC_KEY": public_key_pem,
             "BENCH_ROWS_ONLY": "1" if rows_only else "0",
         }
-        with running_program([*server, *options, "--no-access-log"], port, environment):
+        with running_program([*server, *options], port, environment):
             eventually(lambda: _answers(port), "the baseline to answer")
             yield port
 

@@ -17,7 +17,6 @@ class _Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._received = b""
         self._answered: asyncio.Future[bytes] | None = None
-        self.is_open = True
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -36,7 +35,6 @@ class _Connection(asyncio.Protocol):
             self._answered.set_result(head)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.is_open = False
         if self._answered is not None and not self._answered.done():
             self._answered.set_exception(exc or ConnectionResetError())
 
@@ -72,9 +70,6 @@ class Http1Uploads:
     async def send(self, parcel: Parcel) -> None:
         """Upload a batch and wait for its acknowledgement."""
         connection = self._idle.pop() if self._idle else await self._connect()
-        if not connection.is_open:
-            # Servers hang up on those that were idle for some seconds.
-            connection = await self._connect()
         head = await connection.exchange(self._request(parcel))
         if not head.startswith(b"HTTP/1.1 200"):
             raise RuntimeError(head.decode(errors="replace"))
