@@ -5,6 +5,7 @@ from datetime import datetime
 
 from dashtrack.options.v1 import options_pb2
 from dashtrack.users.v1 import user_events_pb2, user_service_pb2
+from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from services.chassis.errors import UpdateMaskInvalid, invalid_field
@@ -15,7 +16,7 @@ from services.chassis.page_tokens import (
     encode_page_token,
     fingerprint,
 )
-from services.users.domain import NewUser, Status, User, UserEdit
+from services.users.domain import LANGUAGE_CODE_DEFAULT, NewUser, Status, User, UserEdit
 from services.users.usecases import UserPage
 
 PAGE_SIZE_DEFAULT = 50
@@ -26,7 +27,8 @@ _STATUS_NUMBERS = {
     Status.ACTIVE: user_service_pb2.User.STATUS_ACTIVE,
     Status.DEACTIVATED: user_service_pb2.User.STATUS_DEACTIVATED,
 }
-_CHANGEABLE = frozenset({"display_name", "role"})
+_OWN_CHANGEABLE = frozenset({"display_name", "language_code", "phone_number"})
+_CHANGEABLE = _OWN_CHANGEABLE | {"role"}
 
 
 def decode_new_user(request: user_service_pb2.CreateUserRequest) -> NewUser:
@@ -36,6 +38,8 @@ def decode_new_user(request: user_service_pb2.CreateUserRequest) -> NewUser:
         display_name=request.user.display_name,
         role=_ROLES[request.user.role],
         company_id=decode_optional_id(request.user.company_id),
+        language_code=request.user.language_code or LANGUAGE_CODE_DEFAULT,
+        phone_number=request.user.phone_number,
         request_id=decode_optional_id(request.request_id),
     )
 
@@ -50,20 +54,16 @@ def decode_edit(request: user_service_pb2.UpdateUserRequest) -> tuple[uuid.UUID,
     user = request.user
     if not user.user_id:
         raise invalid_field("user.user_id", "The id is required.")
-    mask = set(request.update_mask.paths)
-    named = mask or {field for field in _CHANGEABLE if getattr(user, field)}
-    if unknown := sorted(named - _CHANGEABLE):
-        raise UpdateMaskInvalid(unknown[0])
-    if "role" in named and not user.role:
-        raise invalid_field("user.role", "A role is required.")
-    edit = UserEdit(
-        display_name=user.display_name if "display_name" in named else None,
-        role=_ROLES[user.role] if "role" in named else None,
-        # Whoever names the fields to change doesn't mean the others, whatever they hold.
-        email=None if mask else user.email or None,
-        etag=user.etag,
-    )
-    return uuid.UUID(user.user_id), edit
+    return uuid.UUID(user.user_id), _decode_edit(user, request.update_mask, _CHANGEABLE)
+
+
+def decode_own_edit(request: user_service_pb2.UpdateCurrentUserRequest) -> UserEdit:
+    """Read what an update changes about whoever sends it.
+
+    Raises:
+        UpdateMaskInvalid: the mask names what does not exist or cannot be changed.
+    """
+    return _decode_edit(request.user, request.update_mask, _OWN_CHANGEABLE)
 
 
 def decode_page_start(request: user_service_pb2.ListUsersRequest) -> uuid.UUID | None:
@@ -114,6 +114,8 @@ def encode_user(user: User) -> user_service_pb2.User:
         create_time=_encode_time(user.create_time),
         update_time=_encode_time(user.update_time),
         etag=user.etag,
+        language_code=user.language_code,
+        phone_number=user.phone_number,
     )
 
 
@@ -129,8 +131,30 @@ def encode_user_changed(event_id: uuid.UUID, user: User) -> bytes:
         active=user.status is Status.ACTIVE,
         version=user.version,
         occur_time=_encode_time(user.update_time),
+        language_code=user.language_code,
+        phone_number=user.phone_number,
     )
     return event.SerializeToString()
+
+
+def _decode_edit(
+    user: user_service_pb2.User, update_mask: FieldMask, changeable: frozenset[str]
+) -> UserEdit:
+    mask = set(update_mask.paths)
+    named = mask or {field for field in changeable if getattr(user, field)}
+    if unknown := sorted(named - changeable):
+        raise UpdateMaskInvalid(unknown[0])
+    if "role" in named and not user.role:
+        raise invalid_field("user.role", "A role is required.")
+    return UserEdit(
+        display_name=user.display_name if "display_name" in named else None,
+        role=_ROLES[user.role] if "role" in named else None,
+        language_code=user.language_code if "language_code" in named else None,
+        phone_number=user.phone_number if "phone_number" in named else None,
+        # Whoever names the fields to change doesn't mean the others, whatever they hold.
+        email=None if mask else user.email or None,
+        etag=user.etag,
+    )
 
 
 def _encode_time(moment: datetime) -> Timestamp:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import enum
+import re
 import unicodedata
 import uuid
 from collections.abc import Mapping, Sequence
@@ -22,6 +23,9 @@ from services.chassis.errors import (
 from services.chassis.identity import Caller, Role, TenantScope
 
 DISPLAY_NAME_LENGTH_MAX = 100
+LANGUAGE_CODES = ("en", "pt")
+LANGUAGE_CODE_DEFAULT = "en"
+_PHONE_NUMBER = re.compile(r"\+[1-9][0-9]{6,14}", re.ASCII)
 
 
 class UserNotFound(DomainError):
@@ -119,6 +123,9 @@ class UserEdit:
 
     display_name: str | None = None
     role: Role | None = None
+    language_code: str | None = None
+    phone_number: str | None = None
+    """Empty to have none."""
     email: str | None = None
     """The address that the caller believes the person to have: it cannot be changed."""
     etag: str = ""
@@ -133,6 +140,8 @@ class NewUser:
     display_name: str
     role: Role
     company_id: uuid.UUID | None
+    language_code: str = LANGUAGE_CODE_DEFAULT
+    phone_number: str = ""
     request_id: uuid.UUID | None = None
 
 
@@ -145,6 +154,9 @@ class User:
     email: str
     display_name: str
     role: Role
+    language_code: str
+    phone_number: str
+    """In E.164; empty if none is known."""
     status: Status
     version: int
     create_time: datetime
@@ -168,6 +180,8 @@ class User:
             email=normalised_email(new.email),
             display_name=_checked_display_name(new.display_name),
             role=new.role,
+            language_code=_checked_language_code(new.language_code),
+            phone_number=_checked_phone_number(new.phone_number),
             status=Status.ACTIVE,
             version=1,
             create_time=now,
@@ -182,7 +196,8 @@ class User:
     @property
     def asked_for(self) -> Sequence[str]:
         """What a creation of this person asks for, by which a repeated one is recognised."""
-        return [self.email, self.display_name, self.role.value, str(self.company_id)]
+        profile = [self.language_code, self.phone_number]
+        return [self.email, self.display_name, self.role.value, str(self.company_id), *profile]
 
     def within(self, scope: TenantScope) -> bool:
         """Tell whether the scope includes the person; only the widest includes masters."""
@@ -209,24 +224,23 @@ class User:
             raise invalid_field("user.role", "A person of a company does not become a master.")
         if role is not Role.MASTER and self.company_id is None:
             raise CompanyRequired
-        name = edit.display_name
-        return self._next_version(
+        name, language, phone = edit.display_name, edit.language_code, edit.phone_number
+        changed = dataclasses.replace(
+            self,
             display_name=self.display_name if name is None else _checked_display_name(name),
             role=role,
-            status=self.status,
-            now=now,
+            language_code=(
+                self.language_code if language is None else _checked_language_code(language)
+            ),
+            phone_number=self.phone_number if phone is None else _checked_phone_number(phone),
         )
+        return self._followed_by(changed, now)
 
     def deactivated(self, now: datetime) -> Self:
         """Return the version without access: this one if it has none."""
-        return self._next_version(
-            display_name=self.display_name, role=self.role, status=Status.DEACTIVATED, now=now
-        )
+        return self._followed_by(dataclasses.replace(self, status=Status.DEACTIVATED), now)
 
-    def _next_version(
-        self, *, display_name: str, role: Role, status: Status, now: datetime
-    ) -> Self:
-        changed = dataclasses.replace(self, display_name=display_name, role=role, status=status)
+    def _followed_by(self, changed: Self, now: datetime) -> Self:
         if changed == self:
             return self
         return dataclasses.replace(changed, version=self.version + 1, update_time=now)
@@ -244,3 +258,15 @@ def _checked_display_name(display_name: str) -> str:
     if any(unicodedata.category(character) == "Cc" for character in name):
         raise invalid_field("user.display_name", "Control characters are not allowed.")
     return name
+
+
+def _checked_language_code(language_code: str) -> str:
+    if language_code not in LANGUAGE_CODES:
+        raise invalid_field("user.language_code", "The languages are `en` and `pt`.")
+    return language_code
+
+
+def _checked_phone_number(phone_number: str) -> str:
+    if phone_number and not _PHONE_NUMBER.fullmatch(phone_number):
+        raise invalid_field("user.phone_number", "A number in E.164 is needed: +351912345678.")
+    return phone_number

@@ -29,6 +29,12 @@ class UserServicer(UserServiceServicer):
     async def GetCurrentUser(self, request: pb.GetCurrentUserRequest, context: Any) -> pb.User:
         return codec.encode_user(await self._usecases.get_current_user(current_caller()))
 
+    async def UpdateCurrentUser(
+        self, request: pb.UpdateCurrentUserRequest, context: Any
+    ) -> pb.User:
+        edit = codec.decode_own_edit(request)
+        return codec.encode_user(await self._usecases.update_current_user(current_caller(), edit))
+
     async def ListUsers(self, request: pb.ListUsersRequest, context: Any) -> pb.ListUsersResponse:
         page = await self._usecases.list_users(
             current_caller(),

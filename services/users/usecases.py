@@ -90,7 +90,7 @@ class UserUseCases:
         return UserPage(page, page[-1].user_id if len(found) > limit else None)
 
     async def update_user(self, caller: Caller, user_id: uuid.UUID, edit: UserEdit) -> User:
-        """Change a person's name or role."""
+        """Change a person's profile or role."""
         async with self._transactions.begin() as work:
             user = await work.users.get_for_change(caller.scope, user_id)
             if user_id != caller.user_id:
@@ -101,6 +101,10 @@ class UserUseCases:
                     raise OwnAccount
                 require_manageable(caller, changed.role)
             return await _store(work, caller.scope, user, changed)
+
+    async def update_current_user(self, caller: Caller, edit: UserEdit) -> User:
+        """Change the caller's own profile."""
+        return await self.update_user(caller, caller.user_id, edit)
 
     async def deactivate_user(self, caller: Caller, user_id: uuid.UUID) -> User:
         """End a person's access; changes nothing if it has ended before."""

@@ -136,6 +136,8 @@ def _user(row: UserRow) -> User:
         email=row.email,
         display_name=row.display_name,
         role=Role(row.role),
+        language_code=row.language_code,
+        phone_number=row.phone_number,
         status=Status(row.status),
         version=row.version,
         create_time=row.create_time,

@@ -34,6 +34,8 @@ class UserRow(UsersModel, RequestedRow, table=True):
     email: str = Field(sa_type=sa.Text)
     display_name: str = Field(sa_type=sa.Text)
     role: str = Field(sa_type=sa.Text)
+    language_code: str = Field(sa_type=sa.Text, sa_column_kwargs={"server_default": "en"})
+    phone_number: str = Field(sa_type=sa.Text, sa_column_kwargs={"server_default": ""})
     status: str = Field(sa_type=sa.Text)
     version: int = Field(sa_type=sa.BigInteger)
     create_time: datetime = Field(sa_type=sa.DateTime(timezone=True))

@@ -31,6 +31,8 @@ def person(company_id: uuid.UUID | None = None, role: Role = Role.DRIVER) -> Use
         display_name="Ana Ñ 車",
         role=role,
         company_id=None if role is Role.MASTER else company_id or new_id(),
+        language_code="pt",
+        phone_number="+351912345678",
     )
     return User.create(new, user_id=new_id(), now=NOW)
 
@@ -110,7 +112,10 @@ async def test_lists_go_on_after_an_id(transactions: Transactions) -> None:
 async def test_versions_follow_one_another(transactions: Transactions) -> None:
     """The next version is stored, and a version that was made on an old one is not."""
     user = await stored(transactions, person())
-    second = user.edited(UserEdit(display_name="Rui", role=Role.MANAGER), LATER)
+    edit = UserEdit(
+        display_name="Rui", role=Role.MANAGER, language_code="en", phone_number="+15551234567"
+    )
+    second = user.edited(edit, LATER)
 
     async with transactions.begin() as work:
         await work.users.save(scope_of(user), second)

@@ -57,6 +57,42 @@ def test_everybody_reads_themselves(people: Any) -> None:
     assert me == helper
 
 
+def test_people_keep_their_own_profile(people: Any) -> None:
+    """A helper, who may change nobody, changes their own name, language and number."""
+    helper = people.add(role=options_pb2.ROLE_HELPER, phone_number="+351912345678")
+    assert (helper.language_code, helper.phone_number) == ("en", "+351912345678")
+    user_id = uuid.UUID(helper.user_id)
+    request = pb.UpdateCurrentUserRequest(
+        user=pb.User(display_name="Rui", language_code="pt"),
+        update_mask=FieldMask(paths=["display_name", "language_code", "phone_number"]),
+    )
+
+    changed = people.call(Role.HELPER, "UpdateCurrentUser", request, user_id=user_id)
+
+    assert (changed.user_id, changed.display_name) == (helper.user_id, "Rui")
+    assert (changed.language_code, changed.phone_number) == ("pt", "")
+    me = pb.GetCurrentUserRequest()
+    assert people.call(Role.HELPER, "GetCurrentUser", me, user_id=user_id) == changed
+
+
+def test_nobody_gives_themselves_a_role(people: Any) -> None:
+    """One's own role is no part of one's own profile, and a stale etag is refused there too."""
+    helper = people.add(role=options_pb2.ROLE_HELPER)
+
+    def update(paths: list[str], **values: Any) -> None:
+        request = pb.UpdateCurrentUserRequest(
+            user=pb.User(**values), update_mask=FieldMask(paths=paths)
+        )
+        user_id = uuid.UUID(helper.user_id)
+        people.call(Role.HELPER, "UpdateCurrentUser", request, user_id=user_id)
+
+    with refused(StatusCode.INVALID_ARGUMENT, "UPDATE_MASK_INVALID") as refusal:
+        update(["role"], role=options_pb2.ROLE_MANAGER)
+    assert refusal.metadata == {"path": "role"}
+    with refused(StatusCode.ABORTED, "EDIT_CONFLICT"):
+        update(["display_name"], display_name="Rui", etag="stale")
+
+
 @pytest.mark.parametrize(
     ("values", "fields"),
     [
@@ -67,6 +103,8 @@ def test_everybody_reads_themselves(people: Any) -> None:
         ({"display_name": "a\x00b"}, {"user.display_name"}),
         ({"company_id": "nonsense"}, {"user.company_id"}),
         ({"role": 99}, {"user.role"}),
+        ({"language_code": "de"}, {"user.language_code"}),
+        ({"phone_number": "00351912345678"}, {"user.phone_number"}),
     ],
 )
 def test_bad_values_are_named(people: Any, values: Mapping[str, Any], fields: set[str]) -> None:

@@ -28,6 +28,8 @@ people = st.builds(
     email=st.emails(),
     display_name=st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=100),
     role=st.sampled_from(Role),
+    language_code=st.sampled_from(["en", "pt"]),
+    phone_number=st.sampled_from(["", "+351912345678"]),
     status=st.sampled_from(Status),
     version=st.integers(1, 2**63 - 1),
     create_time=moments,
@@ -46,6 +48,8 @@ def test_people_are_written_whole(user: User) -> None:
     assert options_pb2.Role.Name(message.role) == f"ROLE_{user.role.name}"
     assert pb.User.Status.Name(message.status) == f"STATUS_{user.status.name}"
     assert message.etag == user.etag
+    assert message.language_code == user.language_code
+    assert message.phone_number == user.phone_number
     assert message.create_time.ToDatetime(UTC) == user.create_time
     assert message.update_time.ToDatetime(UTC) == user.update_time
 
@@ -61,6 +65,8 @@ def test_events_tell_how_a_person_stands(user: User, event_id: uuid.UUID) -> Non
     assert options_pb2.Role.Name(event.role) == f"ROLE_{user.role.name}"
     assert event.active is (user.status is Status.ACTIVE)
     assert event.version == user.version
+    assert event.language_code == user.language_code
+    assert event.phone_number == user.phone_number
     assert event.occur_time.ToDatetime(UTC) == user.update_time
 
 
@@ -86,6 +92,10 @@ def test_a_mask_decides_what_is_changed() -> None:
 
     assert decoded(user, "display_name") == UserEdit(display_name="Rui", etag="7")
     assert decoded(user, "role") == UserEdit(role=Role.DRIVER, etag="7")
+    profile = pb.User(language_code="pt")
+    assert decoded(profile, "language_code", "phone_number") == UserEdit(
+        language_code="pt", phone_number=""
+    )
 
 
 def test_a_mask_makes_an_empty_field_a_value() -> None:
@@ -100,6 +110,31 @@ def test_masks_name_changeable_fields_only(path: str) -> None:
         decoded(pb.User(display_name="Rui", role=options_pb2.ROLE_DRIVER), "display_name", path)
 
     assert refusal.value.metadata == {"path": path}
+
+
+def test_creations_take_the_profile_along() -> None:
+    """A language that is left out is English."""
+    user = pb.User(role=options_pb2.ROLE_DRIVER, language_code="pt", phone_number="+351912345678")
+
+    whole = codec.decode_new_user(pb.CreateUserRequest(user=user))
+    bare = codec.decode_new_user(pb.CreateUserRequest(user=pb.User(role=options_pb2.ROLE_DRIVER)))
+
+    assert (whole.language_code, whole.phone_number) == ("pt", "+351912345678")
+    assert (bare.language_code, bare.phone_number) == ("en", "")
+
+
+def test_updates_of_oneself_are_about_the_profile() -> None:
+    """Whose they are and which role is not read, and a mask may not name it."""
+    user = pb.User(user_id=str(USER_ID), role=options_pb2.ROLE_MASTER, language_code="pt")
+
+    edit = codec.decode_own_edit(pb.UpdateCurrentUserRequest(user=user))
+
+    assert edit == UserEdit(language_code="pt")
+    with pytest.raises(UpdateMaskInvalid) as refusal:
+        codec.decode_own_edit(
+            pb.UpdateCurrentUserRequest(user=user, update_mask=FieldMask(paths=["role"]))
+        )
+    assert refusal.value.metadata == {"path": "role"}
 
 
 @pytest.mark.parametrize(

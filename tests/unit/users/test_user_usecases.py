@@ -200,6 +200,45 @@ async def test_emails_do_not_change(users: UsersOnFakes) -> None:
     assert refusal.value.metadata == {"path": "email"}
 
 
+@pytest.mark.parametrize(
+    ("edit", "field"),
+    [
+        (UserEdit(language_code="de"), "user.language_code"),
+        (UserEdit(language_code=""), "user.language_code"),
+        (UserEdit(phone_number="912345678"), "user.phone_number"),
+        (UserEdit(phone_number="+0912345678"), "user.phone_number"),
+        (UserEdit(phone_number="+351 912 345 678"), "user.phone_number"),
+        (UserEdit(phone_number="+35191234567890123"), "user.phone_number"),
+        (UserEdit(phone_number="+٣٥١٩١٢٣٤٥٦٧"), "user.phone_number"),
+    ],
+)
+async def test_profiles_are_checked(users: UsersOnFakes, edit: UserEdit, field: str) -> None:
+    """A language that nobody writes, or a number that no network knows, is refused by name."""
+    driver = await users.have(Role.DRIVER)
+
+    with pytest.raises(InvalidArgument) as refusal:
+        await users.usecases.update_user(users.acting(Role.MANAGER), driver.user_id, edit)
+
+    assert [violation.field for violation in refusal.value.violations] == [field]
+    assert users.transactions.users[driver.user_id] == driver
+
+
+@pytest.mark.parametrize("role", Role)
+async def test_everybody_keeps_their_own_profile(users: UsersOnFakes, role: Role) -> None:
+    """Whoever changes their profile is announced with it, and can empty their number again."""
+    person = await users.have(role)
+    caller = users.acting(role, person.user_id)
+    edit = UserEdit(display_name="Rui", language_code="pt", phone_number="+351912345678")
+
+    changed = await users.usecases.update_current_user(caller, edit)
+    emptied = await users.usecases.update_current_user(caller, UserEdit(phone_number=""))
+
+    assert (changed.display_name, changed.language_code) == ("Rui", "pt")
+    assert changed.phone_number == "+351912345678"
+    assert (emptied.language_code, emptied.phone_number) == ("pt", "")
+    assert users.transactions.announced == [changed, emptied]
+
+
 async def test_the_first_master_is_added_once(users: UsersOnFakes) -> None:
     """Starting again, even with another address, leaves the first administrator alone."""
     await users.usecases.ensure_first_master("Root@example.com")

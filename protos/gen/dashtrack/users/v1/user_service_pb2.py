@@ -29,7 +29,7 @@ from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mas
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%dashtrack/users/v1/user_service.proto\x12\x12\x64\x61shtrack.users.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\"dashtrack/options/v1/options.proto\x1a\x1cgoogle/api/annotations.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xad\x03\n\x04User\x12\x1c\n\x07user_id\x18\x01 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12\x1f\n\ncompany_id\x18\x02 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12\x1c\n\x05\x65mail\x18\x03 \x01(\tB\r\xbaH\nr\x05\x18\xfe\x01`\x01\xd8\x01\x01\x12\x1d\n\x0c\x64isplay_name\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12\x32\n\x04role\x18\x05 \x01(\x0e\x32\x1a.dashtrack.options.v1.RoleB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12/\n\x06status\x18\x06 \x01(\x0e\x32\x1f.dashtrack.users.v1.User.Status\x12/\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\x04\x65tag\x18\t \x01(\tB\x07\xbaH\x04r\x02\x18@\"K\n\x06Status\x12\x16\n\x12STATUS_UNSPECIFIED\x10\x00\x12\x11\n\rSTATUS_ACTIVE\x10\x01\x12\x16\n\x12STATUS_DEACTIVATED\x10\x02\"\x8c\x02\n\x11\x43reateUserRequest\x12.\n\x04user\x18\x01 \x01(\x0b\x32\x18.dashtrack.users.v1.UserB\x06\xbaH\x03\xc8\x01\x01\x12\x1f\n\nrequest_id\x18\x02 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01:\xa5\x01\xbaH\xa1\x01\x1a\x9e\x01\n\x14\x63reate_user.required\x12\x38user.email, user.display_name and user.role are required\x1aLthis.user.email != \'\' && this.user.display_name != \'\' && this.user.role != 0\"+\n\x0eGetUserRequest\x12\x19\n\x07user_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"\x17\n\x15GetCurrentUserRequest\"p\n\x10ListUsersRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08\x12\x1f\n\ncompany_id\x18\x03 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\"U\n\x11ListUsersResponse\x12\'\n\x05users\x18\x01 \x03(\x0b\x32\x18.dashtrack.users.v1.User\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"t\n\x11UpdateUserRequest\x12.\n\x04user\x18\x01 \x01(\x0b\x32\x18.dashtrack.users.v1.UserB\x06\xbaH\x03\xc8\x01\x01\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\"2\n\x15\x44\x65\x61\x63tivateUserRequest\x12\x19\n\x07user_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x32\x86\x06\n\x0bUserService\x12p\n\nCreateUser\x12%.dashtrack.users.v1.CreateUserRequest\x1a\x18.dashtrack.users.v1.User\"!\xa2\xbb\x18\t\x08\x02\x12\x03\x01\x02\x03\x18\x02\x82\xd3\xe4\x93\x02\x0e\"\t/v1/users:\x01*\x12t\n\x07GetUser\x12\".dashtrack.users.v1.GetUserRequest\x1a\x18.dashtrack.users.v1.User\"+\x90\x02\x01\xa2\xbb\x18\t\x08\x02\x12\x03\x01\x02\x03\x18\x02\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/users/{user_id}\x12w\n\x0eGetCurrentUser\x12).dashtrack.users.v1.GetCurrentUserRequest\x1a\x18.dashtrack.users.v1.User\" \x90\x02\x01\xa2\xbb\x18\x0b\x08\x02\x12\x05\x01\x02\x03\x04\x05\x18\x01\x82\xd3\xe4\x93\x02\x08\x12\x06/v1/me\x12{\n\tListUsers\x12$.dashtrack.users.v1.ListUsersRequest\x1a%.dashtrack.users.v1.ListUsersResponse\"!\x90\x02\x01\xa2\xbb\x18\t\x08\x02\x12\x03\x01\x02\x03\x18\x02\x82\xd3\xe4\x93\x02\x0b\x12\t/v1/users\x12\x85\x01\n\nUpdateUser\x12%.dashtrack.users.v1.UpdateUserRequest\x1a\x18.dashtrack.users.v1.User\"6\x90\x02\x02\xa2\xbb\x18\t\x08\x02\x12\x03\x01\x02\x03\x18\x02\x82\xd3\xe4\x93\x02 2\x18/v1/users/{user.user_id}:\x04user\x12\x90\x01\n\x0e\x44\x65\x61\x63tivateUser\x12).dashtrack.users.v1.DeactivateUserRequest\x1a\x18.dashtrack.users.v1.User\"9\x90\x02\x02\xa2\xbb\x18\t\x08\x02\x12\x03\x01\x02\x03\x18\x02\x82\xd3\xe4\x93\x02#\"\x1e/v1/users/{user_id}:deactivate:\x01*b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%dashtrack/users/v1/user_service.proto\x12\x12\x64\x61shtrack.users.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\"dashtrack/options/v1/options.proto\x1a\x1cgoogle/api/annotations.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8c\x04\n\x04User\x12\x1c\n\x07user_id\x18\x01 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12\x1f\n\ncompany_id\x18\x02 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12\x1c\n\x05\x65mail\x18\x03 \x01(\tB\r\xbaH\nr\x05\x18\xfe\x01`\x01\xd8\x01\x01\x12\x1d\n\x0c\x64isplay_name\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12\x32\n\x04role\x18\x05 \x01(\x0e\x32\x1a.dashtrack.options.v1.RoleB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12/\n\x06status\x18\x06 \x01(\x0e\x32\x1f.dashtrack.users.v1.User.Status\x12/\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\x04\x65tag\x18\t \x01(\tB\x07\xbaH\x04r\x02\x18@\x12&\n\rlanguage_code\x18\n \x01(\tB\x0f\xbaH\x0cr\nR\x00R\x02\x65nR\x02pt\x12\x35\n\x0cphone_number\x18\x0b \x01(\tB\x1f\xbaH\x1cr\x1a\x32\x18^([+][1-9][0-9]{6,14})?$\"K\n\x06Status\x12\x16\n\x12STATUS_UNSPECIFIED\x10\x00\x12\x11\n\rSTATUS_ACTIVE\x10\x01\x12\x16\n\x12STATUS_DEACTIVATED\x10\x02\"\x8c\x02\n\x11\x43reateUserRequest\x12.\n\x04user\x18\x01 \x01(\x0b\x32\x18.dashtrack.users.v1.UserB\x06\xbaH\x03\xc8\x01\x01\x12\x1f\n\nrequest_id\x18\x02 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01:\xa5\x01\xbaH\xa1\x01\x1a\x9e\x01\n\x14\x63reate_user.required\x12\x38user.email, user.display_name and user.role are required\x1aLthis.user.email != \'\' && this.user.display_name != \'\' && this.user.role != 0\"+\n\x0eGetUserRequest\x12\x19\n\x07user_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"\x17\n\x15GetCurrentUserRequest\"{\n\x18UpdateCurrentUserRequest\x12.\n\x04user\x18\x01 \x01(\x0b\x32\x18.dashtrack.users.v1.UserB\x06\xbaH\x03\xc8\x01\x01\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\"p\n\x10ListUsersRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08\x12\x1f\n\ncompany_id\x18\x03 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\"U\n\x11ListUsersResponse\x12\'\n\x05users\x18\x01 \x03(\x0b\x32\x18.dashtrack.users.v1.User\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"t\n\x11UpdateUserRequest\x12.\n\x04user\x18\x01 \x01(\x0b\x32\x18.dashtrack.users.v1.UserB\x06\xbaH\x03\xc8\x01\x01\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\"2\n\x15\x44\x65\x61\x63tivateUserRequest\x12\x19\n\x07user_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x32\x8c\x07\n\x0bUserService\x12p\n\nCreateUser\x12%.dashtrack.users.v1.CreateUserRequest\x1a\x18.dashtrack.users.v1.User\"!\xa2\xbb\x18\t\x08\x02\x12\x03\x01\x02\x03\x18\x02\x82\xd3\xe4\x93\x02\x0e\"\t/v1/users:\x01*\x12t\n\x07GetUser\x12\".dashtrack.users.v1.GetUserRequest\x1a\x18.dashtrack.users.v1.User\"+\x90\x02\x01\xa2\xbb\x18\t\x08\x02\x12\x03\x01\x02\x03\x18\x02\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/users/{user_id}\x12w\n\x0eGetCurrentUser\x12).dashtrack.users.v1.GetCurrentUserRequest\x1a\x18.dashtrack.users.v1.User\" \x90\x02\x01\xa2\xbb\x18\x0b\x08\x02\x12\x05\x01\x02\x03\x04\x05\x18\x01\x82\xd3\xe4\x93\x02\x08\x12\x06/v1/me\x12\x83\x01\n\x11UpdateCurrentUser\x12,.dashtrack.users.v1.UpdateCurrentUserRequest\x1a\x18.dashtrack.users.v1.User\"&\x90\x02\x02\xa2\xbb\x18\x0b\x08\x02\x12\x05\x01\x02\x03\x04\x05\x18\x01\x82\xd3\xe4\x93\x02\x0e\x32\x06/v1/me:\x04user\x12{\n\tListUsers\x12$.dashtrack.users.v1.ListUsersRequest\x1a%.dashtrack.users.v1.ListUsersResponse\"!\x90\x02\x01\xa2\xbb\x18\t\x08\x02\x12\x03\x01\x02\x03\x18\x02\x82\xd3\xe4\x93\x02\x0b\x12\t/v1/users\x12\x85\x01\n\nUpdateUser\x12%.dashtrack.users.v1.UpdateUserRequest\x1a\x18.dashtrack.users.v1.User\"6\x90\x02\x02\xa2\xbb\x18\t\x08\x02\x12\x03\x01\x02\x03\x18\x02\x82\xd3\xe4\x93\x02 2\x18/v1/users/{user.user_id}:\x04user\x12\x90\x01\n\x0e\x44\x65\x61\x63tivateUser\x12).dashtrack.users.v1.DeactivateUserRequest\x1a\x18.dashtrack.users.v1.User\"9\x90\x02\x02\xa2\xbb\x18\t\x08\x02\x12\x03\x01\x02\x03\x18\x02\x82\xd3\xe4\x93\x02#\"\x1e/v1/users/{user_id}:deactivate:\x01*b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -48,6 +48,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_USER'].fields_by_name['role']._serialized_options = b'\272H\005\202\001\002\020\001'
   _globals['_USER'].fields_by_name['etag']._loaded_options = None
   _globals['_USER'].fields_by_name['etag']._serialized_options = b'\272H\004r\002\030@'
+  _globals['_USER'].fields_by_name['language_code']._loaded_options = None
+  _globals['_USER'].fields_by_name['language_code']._serialized_options = b'\272H\014r\nR\000R\002enR\002pt'
+  _globals['_USER'].fields_by_name['phone_number']._loaded_options = None
+  _globals['_USER'].fields_by_name['phone_number']._serialized_options = b'\272H\034r\0322\030^([+][1-9][0-9]{6,14})?$'
   _globals['_CREATEUSERREQUEST'].fields_by_name['user']._loaded_options = None
   _globals['_CREATEUSERREQUEST'].fields_by_name['user']._serialized_options = b'\272H\003\310\001\001'
   _globals['_CREATEUSERREQUEST'].fields_by_name['request_id']._loaded_options = None
@@ -56,6 +60,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CREATEUSERREQUEST']._serialized_options = b'\272H\241\001\032\236\001\n\024create_user.required\0228user.email, user.display_name and user.role are required\032Lthis.user.email != \'\' && this.user.display_name != \'\' && this.user.role != 0'
   _globals['_GETUSERREQUEST'].fields_by_name['user_id']._loaded_options = None
   _globals['_GETUSERREQUEST'].fields_by_name['user_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_UPDATECURRENTUSERREQUEST'].fields_by_name['user']._loaded_options = None
+  _globals['_UPDATECURRENTUSERREQUEST'].fields_by_name['user']._serialized_options = b'\272H\003\310\001\001'
   _globals['_LISTUSERSREQUEST'].fields_by_name['page_size']._loaded_options = None
   _globals['_LISTUSERSREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\007\032\005\030\350\007(\000'
   _globals['_LISTUSERSREQUEST'].fields_by_name['page_token']._loaded_options = None
@@ -72,6 +78,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_USERSERVICE'].methods_by_name['GetUser']._serialized_options = b'\220\002\001\242\273\030\t\010\002\022\003\001\002\003\030\002\202\323\344\223\002\025\022\023/v1/users/{user_id}'
   _globals['_USERSERVICE'].methods_by_name['GetCurrentUser']._loaded_options = None
   _globals['_USERSERVICE'].methods_by_name['GetCurrentUser']._serialized_options = b'\220\002\001\242\273\030\013\010\002\022\005\001\002\003\004\005\030\001\202\323\344\223\002\010\022\006/v1/me'
+  _globals['_USERSERVICE'].methods_by_name['UpdateCurrentUser']._loaded_options = None
+  _globals['_USERSERVICE'].methods_by_name['UpdateCurrentUser']._serialized_options = b'\220\002\002\242\273\030\013\010\002\022\005\001\002\003\004\005\030\001\202\323\344\223\002\0162\006/v1/me:\004user'
   _globals['_USERSERVICE'].methods_by_name['ListUsers']._loaded_options = None
   _globals['_USERSERVICE'].methods_by_name['ListUsers']._serialized_options = b'\220\002\001\242\273\030\t\010\002\022\003\001\002\003\030\002\202\323\344\223\002\013\022\t/v1/users'
   _globals['_USERSERVICE'].methods_by_name['UpdateUser']._loaded_options = None
@@ -79,23 +87,25 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_USERSERVICE'].methods_by_name['DeactivateUser']._loaded_options = None
   _globals['_USERSERVICE'].methods_by_name['DeactivateUser']._serialized_options = b'\220\002\002\242\273\030\t\010\002\022\003\001\002\003\030\002\202\323\344\223\002#\"\036/v1/users/{user_id}:deactivate:\001*'
   _globals['_USER']._serialized_start=224
-  _globals['_USER']._serialized_end=653
-  _globals['_USER_STATUS']._serialized_start=578
-  _globals['_USER_STATUS']._serialized_end=653
-  _globals['_CREATEUSERREQUEST']._serialized_start=656
-  _globals['_CREATEUSERREQUEST']._serialized_end=924
-  _globals['_GETUSERREQUEST']._serialized_start=926
-  _globals['_GETUSERREQUEST']._serialized_end=969
-  _globals['_GETCURRENTUSERREQUEST']._serialized_start=971
-  _globals['_GETCURRENTUSERREQUEST']._serialized_end=994
-  _globals['_LISTUSERSREQUEST']._serialized_start=996
-  _globals['_LISTUSERSREQUEST']._serialized_end=1108
-  _globals['_LISTUSERSRESPONSE']._serialized_start=1110
-  _globals['_LISTUSERSRESPONSE']._serialized_end=1195
-  _globals['_UPDATEUSERREQUEST']._serialized_start=1197
-  _globals['_UPDATEUSERREQUEST']._serialized_end=1313
-  _globals['_DEACTIVATEUSERREQUEST']._serialized_start=1315
-  _globals['_DEACTIVATEUSERREQUEST']._serialized_end=1365
-  _globals['_USERSERVICE']._serialized_start=1368
-  _globals['_USERSERVICE']._serialized_end=2142
+  _globals['_USER']._serialized_end=748
+  _globals['_USER_STATUS']._serialized_start=673
+  _globals['_USER_STATUS']._serialized_end=748
+  _globals['_CREATEUSERREQUEST']._serialized_start=751
+  _globals['_CREATEUSERREQUEST']._serialized_end=1019
+  _globals['_GETUSERREQUEST']._serialized_start=1021
+  _globals['_GETUSERREQUEST']._serialized_end=1064
+  _globals['_GETCURRENTUSERREQUEST']._serialized_start=1066
+  _globals['_GETCURRENTUSERREQUEST']._serialized_end=1089
+  _globals['_UPDATECURRENTUSERREQUEST']._serialized_start=1091
+  _globals['_UPDATECURRENTUSERREQUEST']._serialized_end=1214
+  _globals['_LISTUSERSREQUEST']._serialized_start=1216
+  _globals['_LISTUSERSREQUEST']._serialized_end=1328
+  _globals['_LISTUSERSRESPONSE']._serialized_start=1330
+  _globals['_LISTUSERSRESPONSE']._serialized_end=1415
+  _globals['_UPDATEUSERREQUEST']._serialized_start=1417
+  _globals['_UPDATEUSERREQUEST']._serialized_end=1533
+  _globals['_DEACTIVATEUSERREQUEST']._serialized_start=1535
+  _globals['_DEACTIVATEUSERREQUEST']._serialized_end=1585
+  _globals['_USERSERVICE']._serialized_start=1588
+  _globals['_USERSERVICE']._serialized_end=2496
 # @@protoc_insertion_point(module_scope)

@@ -60,6 +60,8 @@ class User(message.Message):
     CREATE_TIME_FIELD_NUMBER: builtins.int
     UPDATE_TIME_FIELD_NUMBER: builtins.int
     ETAG_FIELD_NUMBER: builtins.int
+    LANGUAGE_CODE_FIELD_NUMBER: builtins.int
+    PHONE_NUMBER_FIELD_NUMBER: builtins.int
     user_id: builtins.str
     """Output only. UserId identifies the person, a UUID."""
     company_id: builtins.str
@@ -77,6 +79,14 @@ class User(message.Message):
     etag: builtins.str
     """Etag changes with each change. Sent with an update, it must be current;
     left empty, the last writer wins.
+    """
+    language_code: builtins.str
+    """LanguageCode is the language that the person is written to in, `en` or
+    `pt`. Defaults to `en`.
+    """
+    phone_number: builtins.str
+    """PhoneNumber is the person's telephone number in E.164, such as
+    `+351912345678`; empty if none is known.
     """
     @builtins.property
     def create_time(self) -> timestamp_pb2.Timestamp:
@@ -98,10 +108,12 @@ class User(message.Message):
         create_time: timestamp_pb2.Timestamp | None = ...,
         update_time: timestamp_pb2.Timestamp | None = ...,
         etag: builtins.str = ...,
+        language_code: builtins.str = ...,
+        phone_number: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["create_time", b"create_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["company_id", b"company_id", "create_time", b"create_time", "display_name", b"display_name", "email", b"email", "etag", b"etag", "role", b"role", "status", b"status", "update_time", b"update_time", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["company_id", b"company_id", "create_time", b"create_time", "display_name", b"display_name", "email", b"email", "etag", b"etag", "language_code", b"language_code", "phone_number", b"phone_number", "role", b"role", "status", b"status", "update_time", b"update_time", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -165,6 +177,36 @@ class GetCurrentUserRequest(message.Message):
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
     _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class UpdateCurrentUserRequest(message.Message):
+    """UpdateCurrentUserRequest changes the caller."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    USER_FIELD_NUMBER: builtins.int
+    UPDATE_MASK_FIELD_NUMBER: builtins.int
+    @builtins.property
+    def user(self) -> User:
+        """Required. User has the new values; its `user_id` is not read."""
+
+    @builtins.property
+    def update_mask(self) -> field_mask_pb2.FieldMask:
+        """UpdateMask names the fields to change: `display_name`, `language_code`,
+        `phone_number`. Left out, those set in `user` are changed.
+        """
+
+    def __init__(
+        self,
+        *,
+        user: User | None = ...,
+        update_mask: field_mask_pb2.FieldMask | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = typing.Literal["update_mask", b"update_mask", "user", b"user"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["update_mask", b"update_mask", "user", b"user"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -236,8 +278,8 @@ class UpdateUserRequest(message.Message):
 
     @builtins.property
     def update_mask(self) -> field_mask_pb2.FieldMask:
-        """UpdateMask names the fields to change: `display_name`, `role`. Left out,
-        those set in `user` are changed.
+        """UpdateMask names the fields to change: `display_name`, `role`,
+        `language_code`, `phone_number`. Left out, those set in `user` are changed.
         """
 
     def __init__(

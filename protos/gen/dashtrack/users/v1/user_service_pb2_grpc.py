@@ -50,6 +50,11 @@ class UserServiceStub:
                 request_serializer=dashtrack_dot_users_dot_v1_dot_user__service__pb2.GetCurrentUserRequest.SerializeToString,
                 response_deserializer=dashtrack_dot_users_dot_v1_dot_user__service__pb2.User.FromString,
                 _registered_method=True)
+        self.UpdateCurrentUser = channel.unary_unary(
+                '/dashtrack.users.v1.UserService/UpdateCurrentUser',
+                request_serializer=dashtrack_dot_users_dot_v1_dot_user__service__pb2.UpdateCurrentUserRequest.SerializeToString,
+                response_deserializer=dashtrack_dot_users_dot_v1_dot_user__service__pb2.User.FromString,
+                _registered_method=True)
         self.ListUsers = channel.unary_unary(
                 '/dashtrack.users.v1.UserService/ListUsers',
                 request_serializer=dashtrack_dot_users_dot_v1_dot_user__service__pb2.ListUsersRequest.SerializeToString,
@@ -99,6 +104,15 @@ class UserServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def UpdateCurrentUser(self, request, context):
+        """UpdateCurrentUser changes the caller's own name, language or telephone number.
+
+        Errors: USER_NOT_FOUND, UPDATE_MASK_INVALID, EDIT_CONFLICT.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListUsers(self, request, context):
         """ListUsers lists people, oldest first.
 
@@ -109,7 +123,7 @@ class UserServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UpdateUser(self, request, context):
-        """UpdateUser changes a person's name or role.
+        """UpdateUser changes a person's name, role, language or telephone number.
 
         Errors: USER_NOT_FOUND, UPDATE_MASK_INVALID, ROLE_NOT_GRANTABLE, OWN_ACCOUNT,
         COMPANY_REQUIRED, EDIT_CONFLICT.
@@ -144,6 +158,11 @@ def add_UserServiceServicer_to_server(servicer, server):
             'GetCurrentUser': grpc.unary_unary_rpc_method_handler(
                     servicer.GetCurrentUser,
                     request_deserializer=dashtrack_dot_users_dot_v1_dot_user__service__pb2.GetCurrentUserRequest.FromString,
+                    response_serializer=dashtrack_dot_users_dot_v1_dot_user__service__pb2.User.SerializeToString,
+            ),
+            'UpdateCurrentUser': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateCurrentUser,
+                    request_deserializer=dashtrack_dot_users_dot_v1_dot_user__service__pb2.UpdateCurrentUserRequest.FromString,
                     response_serializer=dashtrack_dot_users_dot_v1_dot_user__service__pb2.User.SerializeToString,
             ),
             'ListUsers': grpc.unary_unary_rpc_method_handler(
@@ -243,6 +262,33 @@ class UserService:
             target,
             '/dashtrack.users.v1.UserService/GetCurrentUser',
             dashtrack_dot_users_dot_v1_dot_user__service__pb2.GetCurrentUserRequest.SerializeToString,
+            dashtrack_dot_users_dot_v1_dot_user__service__pb2.User.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateCurrentUser(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dashtrack.users.v1.UserService/UpdateCurrentUser',
+            dashtrack_dot_users_dot_v1_dot_user__service__pb2.UpdateCurrentUserRequest.SerializeToString,
             dashtrack_dot_users_dot_v1_dot_user__service__pb2.User.FromString,
             options,
             channel_credentials,

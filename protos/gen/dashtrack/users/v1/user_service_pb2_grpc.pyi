@@ -32,13 +32,18 @@ class UserServiceStub:
 
     Errors: USER_NOT_FOUND.
     """
+    UpdateCurrentUser: aio.UnaryUnaryMultiCallable[user_service_pb2.UpdateCurrentUserRequest, user_service_pb2.User]
+    """UpdateCurrentUser changes the caller's own name, language or telephone number.
+
+    Errors: USER_NOT_FOUND, UPDATE_MASK_INVALID, EDIT_CONFLICT.
+    """
     ListUsers: aio.UnaryUnaryMultiCallable[user_service_pb2.ListUsersRequest, user_service_pb2.ListUsersResponse]
     """ListUsers lists people, oldest first.
 
     Errors: PAGE_TOKEN_INVALID, COMPANY_NOT_FOUND.
     """
     UpdateUser: aio.UnaryUnaryMultiCallable[user_service_pb2.UpdateUserRequest, user_service_pb2.User]
-    """UpdateUser changes a person's name or role.
+    """UpdateUser changes a person's name, role, language or telephone number.
 
     Errors: USER_NOT_FOUND, UPDATE_MASK_INVALID, ROLE_NOT_GRANTABLE, OWN_ACCOUNT,
     COMPANY_REQUIRED, EDIT_CONFLICT.
@@ -88,6 +93,17 @@ class UserServiceServicer(metaclass=abc_1.ABCMeta):
         """
 
     @abc_1.abstractmethod
+    def UpdateCurrentUser(
+        self,
+        request: user_service_pb2.UpdateCurrentUserRequest,
+        context: aio.ServicerContext[user_service_pb2.UpdateCurrentUserRequest, abc.Awaitable[user_service_pb2.User]],
+    ) -> abc.Awaitable[user_service_pb2.User]:
+        """UpdateCurrentUser changes the caller's own name, language or telephone number.
+
+        Errors: USER_NOT_FOUND, UPDATE_MASK_INVALID, EDIT_CONFLICT.
+        """
+
+    @abc_1.abstractmethod
     def ListUsers(
         self,
         request: user_service_pb2.ListUsersRequest,
@@ -104,7 +120,7 @@ class UserServiceServicer(metaclass=abc_1.ABCMeta):
         request: user_service_pb2.UpdateUserRequest,
         context: aio.ServicerContext[user_service_pb2.UpdateUserRequest, abc.Awaitable[user_service_pb2.User]],
     ) -> abc.Awaitable[user_service_pb2.User]:
-        """UpdateUser changes a person's name or role.
+        """UpdateUser changes a person's name, role, language or telephone number.
 
         Errors: USER_NOT_FOUND, UPDATE_MASK_INVALID, ROLE_NOT_GRANTABLE, OWN_ACCOUNT,
         COMPANY_REQUIRED, EDIT_CONFLICT.
