@@ -21,6 +21,7 @@ pytest_plugins = [
     "tests.fixtures.token_authority",
     "tests.fixtures.tokens",
     "tests.fixtures.two_tenants",
+    "tests.fixtures.users_with_auth",
 ]
 
 # Folders whose tests share one expensive system. They take longest, so they go first.

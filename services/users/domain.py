@@ -61,7 +61,7 @@ class RoleNotGrantable(PermissionDenied):
 
 
 class OwnAccount(DomainError):
-    """Nobody changes their own role or deactivates themselves."""
+    """Nobody changes their own role or decides about their own access."""
 
     kind = Kind.PRECONDITION
     reason = "OWN_ACCOUNT"
@@ -239,6 +239,10 @@ class User:
     def deactivated(self, now: datetime) -> Self:
         """Return the version without access: this one if it has none."""
         return self._followed_by(dataclasses.replace(self, status=Status.DEACTIVATED), now)
+
+    def reactivated(self, now: datetime) -> Self:
+        """Return the version with access: this one if it has it."""
+        return self._followed_by(dataclasses.replace(self, status=Status.ACTIVE), now)
 
     def _followed_by(self, changed: Self, now: datetime) -> Self:
         if changed == self:

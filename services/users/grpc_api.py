@@ -53,3 +53,7 @@ class UserServicer(UserServiceServicer):
     async def DeactivateUser(self, request: pb.DeactivateUserRequest, context: Any) -> pb.User:
         user_id = decode_id(request.user_id)
         return codec.encode_user(await self._usecases.deactivate_user(current_caller(), user_id))
+
+    async def ReactivateUser(self, request: pb.ReactivateUserRequest, context: Any) -> pb.User:
+        user_id = decode_id(request.user_id)
+        return codec.encode_user(await self._usecases.reactivate_user(current_caller(), user_id))

@@ -2,7 +2,7 @@
 
 import contextlib
 import uuid
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 
 from services.chassis.errors import RequestIdReused
@@ -108,12 +108,13 @@ class UserUseCases:
 
     async def deactivate_user(self, caller: Caller, user_id: uuid.UUID) -> User:
         """End a person's access; changes nothing if it has ended before."""
-        async with self._transactions.begin() as work:
-            user = await work.users.get_for_change(caller.scope, user_id)
-            if user_id == caller.user_id:
-                raise OwnAccount
-            require_manageable(caller, user.role)
+        async with self._managed(caller, user_id) as (work, user):
             return await _store(work, caller.scope, user, user.deactivated(self._clock()))
+
+    async def reactivate_user(self, caller: Caller, user_id: uuid.UUID) -> User:
+        """Give a person their access back; changes nothing if they have it."""
+        async with self._managed(caller, user_id) as (work, user):
+            return await _store(work, caller.scope, user, user.reactivated(self._clock()))
 
     async def ensure_first_master(self, email: str) -> None:
         """Add the first administrator unless that was done before.
@@ -131,6 +132,18 @@ class UserUseCases:
             with contextlib.suppress(RequestIdReused):
                 if await work.users.made_by(everything, request) is None:
                     await work.users.add(everything, user, request)
+
+    @contextlib.asynccontextmanager
+    async def _managed(
+        self, caller: Caller, user_id: uuid.UUID
+    ) -> AsyncIterator[tuple[UnitOfWork, User]]:
+        """Open a unit of work on somebody else, whose access the caller decides about."""
+        async with self._transactions.begin() as work:
+            user = await work.users.get_for_change(caller.scope, user_id)
+            if user_id == caller.user_id:
+                raise OwnAccount
+            require_manageable(caller, user.role)
+            yield work, user
 
     async def _scope_of_company(self, caller: Caller, company_id: uuid.UUID) -> TenantScope:
         # A foreign company is refused before anybody is asked, exactly as an unknown one.

@@ -121,6 +121,7 @@ REACHES: Mapping[str, Reach] = {
     "/dashtrack.users.v1.UserService/ListUsers": of_company(users.ListUsersRequest),
     "/dashtrack.users.v1.UserService/UpdateUser": Reach(renamed_user, "USER_NOT_FOUND"),
     "/dashtrack.users.v1.UserService/DeactivateUser": of_user(users.DeactivateUserRequest),
+    "/dashtrack.users.v1.UserService/ReactivateUser": of_user(users.ReactivateUserRequest),
     "/dashtrack.companies.v1.CompanyService/GetCompany": of_company(companies.GetCompanyRequest),
     "/dashtrack.companies.v1.CompanyService/UpdateCompany": Reach(
         translated_company, "COMPANY_NOT_FOUND"

@@ -149,6 +149,7 @@ def test_foreign_and_unknown_look_the_same(people: Any, foreign_company_id: uuid
         for method, request in (
             ("GetUser", pb.GetUserRequest(user_id=user_id)),
             ("DeactivateUser", pb.DeactivateUserRequest(user_id=user_id)),
+            ("ReactivateUser", pb.ReactivateUserRequest(user_id=user_id)),
             (
                 "UpdateUser",
                 pb.UpdateUserRequest(user=pb.User(user_id=user_id, display_name="Rui")),
@@ -275,7 +276,7 @@ def test_updates_are_refused_for_reasons(people: Any) -> None:
         update(["role"], role=options_pb2.ROLE_DRIVER)
 
 
-def test_deactivation_is_final_and_repeatable(people: Any) -> None:
+def test_deactivation_is_repeatable(people: Any) -> None:
     """The second deactivation answers what the first did; nobody deactivates themselves."""
     driver = people.add()
     request = pb.DeactivateUserRequest(user_id=driver.user_id)
@@ -286,3 +287,18 @@ def test_deactivation_is_final_and_repeatable(people: Any) -> None:
     assert people.call(Role.MANAGER, "DeactivateUser", request) == first
     with refused(StatusCode.FAILED_PRECONDITION, "OWN_ACCOUNT"):
         people.call(Role.MASTER, "DeactivateUser", request, user_id=uuid.UUID(driver.user_id))
+
+
+def test_reactivation_undoes_deactivation(people: Any) -> None:
+    """The person is as active as before, one version later; nobody reactivates themselves."""
+    driver = people.add()
+    people.call(Role.MANAGER, "DeactivateUser", pb.DeactivateUserRequest(user_id=driver.user_id))
+    request = pb.ReactivateUserRequest(user_id=driver.user_id)
+
+    first = people.call(Role.MANAGER, "ReactivateUser", request)
+
+    assert first.status == pb.User.STATUS_ACTIVE
+    assert first.etag != driver.etag
+    assert people.call(Role.MANAGER, "ReactivateUser", request) == first
+    with refused(StatusCode.FAILED_PRECONDITION, "OWN_ACCOUNT"):
+        people.call(Role.MASTER, "ReactivateUser", request, user_id=uuid.UUID(driver.user_id))

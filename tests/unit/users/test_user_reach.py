@@ -61,24 +61,26 @@ async def test_roles_do_not_create_others(users: UsersOnFakes, actor: Role, role
 async def test_roles_change_those_whom_they_manage(
     users: UsersOnFakes, actor: Role, role: Role
 ) -> None:
-    """Whom one may create, one may rename and deactivate."""
+    """Whom one may create, one may rename, deactivate and reactivate."""
     user = await users.have(role)
 
     renamed = await users.usecases.update_user(
         users.acting(actor), user.user_id, UserEdit(display_name="Rui")
     )
     deactivated = await users.usecases.deactivate_user(users.acting(actor), user.user_id)
+    reactivated = await users.usecases.reactivate_user(users.acting(actor), user.user_id)
 
     assert (renamed.display_name, renamed.version) == ("Rui", 2)
     assert (deactivated.status, deactivated.version) == (Status.DEACTIVATED, 3)
-    assert users.transactions.announced == [renamed, deactivated]
+    assert (reactivated.status, reactivated.version) == (Status.ACTIVE, 4)
+    assert users.transactions.announced == [renamed, deactivated, reactivated]
 
 
 @pytest.mark.parametrize(
     ("actor", "role"), [pair for pair in REFUSED if pair[1] is not Role.MASTER]
 )
 async def test_roles_do_not_change_others(users: UsersOnFakes, actor: Role, role: Role) -> None:
-    """Whom one may not create, one may neither rename nor deactivate."""
+    """Whom one may not create, one may neither rename nor decide about their access."""
     user = await users.have(role)
 
     with pytest.raises(RoleNotGrantable):
@@ -87,6 +89,8 @@ async def test_roles_do_not_change_others(users: UsersOnFakes, actor: Role, role
         )
     with pytest.raises(RoleNotGrantable):
         await users.usecases.deactivate_user(users.acting(actor), user.user_id)
+    with pytest.raises(RoleNotGrantable):
+        await users.usecases.reactivate_user(users.acting(actor), user.user_id)
 
     assert users.transactions.users[user.user_id] == user
     assert not users.transactions.announced
@@ -136,6 +140,7 @@ async def test_foreign_people_look_unknown(users: UsersOnFakes, actor: Role) -> 
             users.usecases.get_user(caller, user_id),
             users.usecases.update_user(caller, user_id, UserEdit(display_name="Rui")),
             users.usecases.deactivate_user(caller, user_id),
+            users.usecases.reactivate_user(caller, user_id),
         ):
             with pytest.raises(UserNotFound) as refusal:
                 await attempt
@@ -171,6 +176,8 @@ async def test_nobody_changes_their_own_role(users: UsersOnFakes) -> None:
         await users.usecases.update_user(caller, admin.user_id, UserEdit(role=Role.DRIVER))
     with pytest.raises(OwnAccount):
         await users.usecases.deactivate_user(caller, admin.user_id)
+    with pytest.raises(OwnAccount):
+        await users.usecases.reactivate_user(caller, admin.user_id)
 
 
 async def test_people_rename_themselves(users: UsersOnFakes) -> None:

@@ -161,6 +161,14 @@ async def test_deactivating_again_changes_nothing(users: UsersOnFakes) -> None:
     assert users.transactions.announced == [first]
 
 
+async def test_reactivating_the_active_changes_nothing(users: UsersOnFakes) -> None:
+    """Who has access keeps it, and nothing is announced."""
+    driver, caller = await users.have(Role.DRIVER), users.acting(Role.MANAGER)
+
+    assert await users.usecases.reactivate_user(caller, driver.user_id) == driver
+    assert not users.transactions.announced
+
+
 async def test_edits_without_effect_change_nothing(users: UsersOnFakes) -> None:
     """An edit to what is there already makes no version and no event."""
     driver = await users.have(Role.DRIVER)

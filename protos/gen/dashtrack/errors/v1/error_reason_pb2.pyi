@@ -111,7 +111,9 @@ class _ErrorReasonEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_ErrorReaso
     devices belong to a company, and none is named. Status INVALID_ARGUMENT.
     """
     ERROR_REASON_OWN_ACCOUNT: _ErrorReason.ValueType  # 65
-    """ERROR_REASON_OWN_ACCOUNT: nobody changes the role of, or deactivates, themselves. Status FAILED_PRECONDITION."""
+    """ERROR_REASON_OWN_ACCOUNT: nobody changes their own role, or deactivates
+    or reactivates themselves. Status FAILED_PRECONDITION.
+    """
     ERROR_REASON_COMPANY_NOT_FOUND: _ErrorReason.ValueType  # 80
     """ERROR_REASON_COMPANY_NOT_FOUND: no such company in reach. Metadata: `company_id`. Status NOT_FOUND."""
     ERROR_REASON_COMPANY_NAME_TAKEN: _ErrorReason.ValueType  # 81
@@ -262,7 +264,9 @@ ERROR_REASON_COMPANY_REQUIRED: ErrorReason.ValueType  # 64
 devices belong to a company, and none is named. Status INVALID_ARGUMENT.
 """
 ERROR_REASON_OWN_ACCOUNT: ErrorReason.ValueType  # 65
-"""ERROR_REASON_OWN_ACCOUNT: nobody changes the role of, or deactivates, themselves. Status FAILED_PRECONDITION."""
+"""ERROR_REASON_OWN_ACCOUNT: nobody changes their own role, or deactivates
+or reactivates themselves. Status FAILED_PRECONDITION.
+"""
 ERROR_REASON_COMPANY_NOT_FOUND: ErrorReason.ValueType  # 80
 """ERROR_REASON_COMPANY_NOT_FOUND: no such company in reach. Metadata: `company_id`. Status NOT_FOUND."""
 ERROR_REASON_COMPANY_NAME_TAKEN: ErrorReason.ValueType  # 81

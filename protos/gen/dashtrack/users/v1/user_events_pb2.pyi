@@ -50,7 +50,7 @@ class UserChanged(message.Message):
     role: options_pb2.Role.ValueType
     """Role is what the person may do."""
     active: builtins.bool
-    """Active is false once the person is deactivated."""
+    """Active is false while the person is deactivated."""
     version: builtins.int
     """Version counts the person's changes from 1."""
     language_code: builtins.str

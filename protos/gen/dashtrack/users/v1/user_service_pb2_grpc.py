@@ -70,6 +70,11 @@ class UserServiceStub:
                 request_serializer=dashtrack_dot_users_dot_v1_dot_user__service__pb2.DeactivateUserRequest.SerializeToString,
                 response_deserializer=dashtrack_dot_users_dot_v1_dot_user__service__pb2.User.FromString,
                 _registered_method=True)
+        self.ReactivateUser = channel.unary_unary(
+                '/dashtrack.users.v1.UserService/ReactivateUser',
+                request_serializer=dashtrack_dot_users_dot_v1_dot_user__service__pb2.ReactivateUserRequest.SerializeToString,
+                response_deserializer=dashtrack_dot_users_dot_v1_dot_user__service__pb2.User.FromString,
+                _registered_method=True)
 
 
 class UserServiceServicer:
@@ -142,6 +147,18 @@ class UserServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ReactivateUser(self, request, context):
+        """ReactivateUser gives a deactivated person their access back: they log in
+        with the password that they had, within seconds. Sessions that were ended
+        stay ended; whoever never had a password is invited again. Reactivating an
+        active person changes nothing.
+
+        Errors: USER_NOT_FOUND, OWN_ACCOUNT, ROLE_NOT_GRANTABLE.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_UserServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -178,6 +195,11 @@ def add_UserServiceServicer_to_server(servicer, server):
             'DeactivateUser': grpc.unary_unary_rpc_method_handler(
                     servicer.DeactivateUser,
                     request_deserializer=dashtrack_dot_users_dot_v1_dot_user__service__pb2.DeactivateUserRequest.FromString,
+                    response_serializer=dashtrack_dot_users_dot_v1_dot_user__service__pb2.User.SerializeToString,
+            ),
+            'ReactivateUser': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReactivateUser,
+                    request_deserializer=dashtrack_dot_users_dot_v1_dot_user__service__pb2.ReactivateUserRequest.FromString,
                     response_serializer=dashtrack_dot_users_dot_v1_dot_user__service__pb2.User.SerializeToString,
             ),
     }
@@ -370,6 +392,33 @@ class UserService:
             target,
             '/dashtrack.users.v1.UserService/DeactivateUser',
             dashtrack_dot_users_dot_v1_dot_user__service__pb2.DeactivateUserRequest.SerializeToString,
+            dashtrack_dot_users_dot_v1_dot_user__service__pb2.User.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReactivateUser(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dashtrack.users.v1.UserService/ReactivateUser',
+            dashtrack_dot_users_dot_v1_dot_user__service__pb2.ReactivateUserRequest.SerializeToString,
             dashtrack_dot_users_dot_v1_dot_user__service__pb2.User.FromString,
             options,
             channel_credentials,

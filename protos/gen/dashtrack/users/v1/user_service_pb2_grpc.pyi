@@ -54,6 +54,14 @@ class UserServiceStub:
 
     Errors: USER_NOT_FOUND, OWN_ACCOUNT, ROLE_NOT_GRANTABLE.
     """
+    ReactivateUser: aio.UnaryUnaryMultiCallable[user_service_pb2.ReactivateUserRequest, user_service_pb2.User]
+    """ReactivateUser gives a deactivated person their access back: they log in
+    with the password that they had, within seconds. Sessions that were ended
+    stay ended; whoever never had a password is invited again. Reactivating an
+    active person changes nothing.
+
+    Errors: USER_NOT_FOUND, OWN_ACCOUNT, ROLE_NOT_GRANTABLE.
+    """
 
 class UserServiceServicer(metaclass=abc_1.ABCMeta):
     """UserService owns people: profile, company and role."""
@@ -134,6 +142,20 @@ class UserServiceServicer(metaclass=abc_1.ABCMeta):
     ) -> abc.Awaitable[user_service_pb2.User]:
         """DeactivateUser ends a person's access; their sessions end within seconds.
         Deactivating again changes nothing.
+
+        Errors: USER_NOT_FOUND, OWN_ACCOUNT, ROLE_NOT_GRANTABLE.
+        """
+
+    @abc_1.abstractmethod
+    def ReactivateUser(
+        self,
+        request: user_service_pb2.ReactivateUserRequest,
+        context: aio.ServicerContext[user_service_pb2.ReactivateUserRequest, abc.Awaitable[user_service_pb2.User]],
+    ) -> abc.Awaitable[user_service_pb2.User]:
+        """ReactivateUser gives a deactivated person their access back: they log in
+        with the password that they had, within seconds. Sessions that were ended
+        stay ended; whoever never had a password is invited again. Reactivating an
+        active person changes nothing.
 
         Errors: USER_NOT_FOUND, OWN_ACCOUNT, ROLE_NOT_GRANTABLE.
         """
