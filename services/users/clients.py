@@ -8,7 +8,7 @@ from dashtrack.companies.internal.v1.directory_service_pb2_grpc import Directory
 
 from services.chassis.absence import is_away
 from services.chassis.errors import Unavailable
-from services.users.domain import CompanyNotFound
+from services.users.domain.errors import CompanyNotFound
 
 # A person waits for the answer; a directory that needs longer than this is as good as away.
 _TIMEOUT_S = 1.0

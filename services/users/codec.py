@@ -8,7 +8,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from services.chassis.errors import UpdateMaskInvalid, invalid_field
 from services.chassis.fields import ROLE_NUMBERS, ROLES, decode_optional_id, encode_time
 from services.chassis.page_tokens import encode_next_page
-from services.users.domain import LANGUAGE_CODE_DEFAULT, NewUser, Status, User, UserEdit
+from services.users.domain.people import LANGUAGE_CODE_DEFAULT, NewUser, Status, User, UserEdit
 from services.users.usecases import UserPage
 
 _STATUS_NUMBERS = {

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from services.chassis.identity import CreationRequest, TenantScope
-from services.users.domain import User
+from services.users.domain.people import User
 
 Clock = Callable[[], datetime]
 """Tells the time, in UTC."""

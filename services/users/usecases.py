@@ -7,14 +7,8 @@ from dataclasses import dataclass, replace
 
 from services.chassis.errors import RequestIdReused
 from services.chassis.identity import Caller, CreationRequest, Role, TenantScope
-from services.users.domain import (
-    CompanyNotFound,
-    NewUser,
-    OwnAccount,
-    User,
-    UserEdit,
-    require_manageable,
-)
+from services.users.domain.errors import CompanyNotFound, OwnAccount
+from services.users.domain.people import NewUser, User, UserEdit, require_manageable
 from services.users.ports import Clock, CompanyDirectory, IdSource, Transactions, UnitOfWork
 
 FIRST_MASTER_ID = uuid.UUID("00000000-0000-7000-8000-000000000001")

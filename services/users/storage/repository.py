@@ -18,7 +18,8 @@ from services.chassis.ids import new_id
 from services.chassis.messaging import EventRecord
 from services.chassis.outbox import append_event
 from services.users import codec
-from services.users.domain import EmailTaken, Status, User, UserNotFound
+from services.users.domain.errors import EmailTaken, UserNotFound
+from services.users.domain.people import Status, User
 from services.users.storage.tables import EMAIL_KEY, UserRow
 
 USER_CHANGED_SUBJECT = "events.users.changed"

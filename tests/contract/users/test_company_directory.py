@@ -10,7 +10,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from services.chassis.channels import Channels
 from services.chassis.errors import Unavailable
 from services.users.clients import GrpcCompanyDirectory
-from services.users.domain import CompanyNotFound
+from services.users.domain.errors import CompanyNotFound
 from services.users.ports import CompanyDirectory
 from services.users.settings import UsersSettings
 from tests.fixtures.ports import reserved_ports

@@ -9,7 +9,7 @@ from sqlmodel import select
 from services.chassis.database import Database
 from services.chassis.identity import Role
 from services.chassis.ids import new_id
-from services.users.domain import NewUser, User
+from services.users.domain.people import NewUser, User
 from services.users.ports import Transactions
 from services.users.storage.tables import OUTBOX
 from tests.fixtures.users_fakes import FakeTransactions

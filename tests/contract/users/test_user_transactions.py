@@ -10,13 +10,8 @@ import pytest
 from services.chassis.errors import EditConflict, RequestIdReused
 from services.chassis.identity import CreationRequest, Role, TenantScope
 from services.chassis.ids import new_id
-from services.users.domain import (
-    EmailTaken,
-    NewUser,
-    User,
-    UserEdit,
-    UserNotFound,
-)
+from services.users.domain.errors import EmailTaken, UserNotFound
+from services.users.domain.people import NewUser, User, UserEdit
 from services.users.ports import Transactions
 
 EVERYTHING = TenantScope.everything()

@@ -15,7 +15,7 @@ from services.chassis.errors import InvalidArgument, UpdateMaskInvalid
 from services.chassis.identity import Role
 from services.chassis.page_tokens import PageTokenInvalid, decode_page_start
 from services.users import codec
-from services.users.domain import Status, User, UserEdit
+from services.users.domain.people import Status, User, UserEdit
 from services.users.usecases import UserPage
 
 USER_ID = uuid.UUID("01900000-0000-7000-8000-00000000000a")

@@ -6,15 +6,14 @@ import pytest
 
 from services.chassis.errors import InvalidArgument
 from services.chassis.identity import Role
-from services.users.domain import (
+from services.users.domain.errors import (
     CompanyNotFound,
     CompanyRequired,
     OwnAccount,
     RoleNotGrantable,
-    Status,
-    UserEdit,
     UserNotFound,
 )
+from services.users.domain.people import Status, UserEdit
 from tests.fixtures.users_fakes import UsersOnFakes
 
 # Rows: who acts. Columns: whom they may create, change and deactivate.

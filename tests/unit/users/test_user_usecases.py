@@ -13,13 +13,8 @@ from services.chassis.errors import (
     UpdateMaskInvalid,
 )
 from services.chassis.identity import Role
-from services.users.domain import (
-    CompanyNotFound,
-    CompanyRequired,
-    EmailTaken,
-    User,
-    UserEdit,
-)
+from services.users.domain.errors import CompanyNotFound, CompanyRequired, EmailTaken
+from services.users.domain.people import User, UserEdit
 from services.users.usecases import FIRST_MASTER_ID
 from tests.fixtures.users_fakes import UsersOnFakes
 

@@ -1,4 +1,4 @@
-"""People and the rules about them: what can go wrong, what holds, who may manage whom."""
+"""People and the rules about them: what holds, who may manage whom."""
 
 import dataclasses
 import enum
@@ -10,87 +10,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
 
-from services.chassis.errors import (
-    DomainError,
-    EditConflict,
-    FieldViolation,
-    InvalidArgument,
-    Kind,
-    PermissionDenied,
-    UpdateMaskInvalid,
-    invalid_field,
-)
+from services.chassis.errors import EditConflict, UpdateMaskInvalid, invalid_field
 from services.chassis.identity import Caller, Role, TenantScope
+from services.users.domain.errors import CompanyRequired, RoleNotGrantable
 
 DISPLAY_NAME_LENGTH_MAX = 100
 LANGUAGE_CODES = ("en", "pt")
 LANGUAGE_CODE_DEFAULT = "en"
 _PHONE_NUMBER = re.compile(r"\+[1-9][0-9]{6,14}", re.ASCII)
-
-
-class UserNotFound(DomainError):
-    """No person with this id is in the caller's reach."""
-
-    kind = Kind.NOT_FOUND
-    reason = "USER_NOT_FOUND"
-
-    def __init__(self, user_id: uuid.UUID) -> None:
-        """Name the id that was asked for."""
-        super().__init__("There is no such person.", user_id=str(user_id))
-
-
-class EmailTaken(DomainError):
-    """Somebody on the platform has this address already."""
-
-    kind = Kind.ALREADY_EXISTS
-    reason = "EMAIL_TAKEN"
-
-    def __init__(self) -> None:
-        """Keep the address out of the error: errors are logged."""
-        super().__init__("Another person has this e-mail address.")
-
-
-class RoleNotGrantable(PermissionDenied):
-    """The caller may neither give this role nor manage people who have it."""
-
-    reason = "ROLE_NOT_GRANTABLE"
-
-    def __init__(self, role: Role) -> None:
-        """Name the role that is out of the caller's hands."""
-        super().__init__("Your role may not give or manage this role.", role=role.value)
-
-
-class OwnAccount(DomainError):
-    """Nobody changes their own role or decides about their own access."""
-
-    kind = Kind.PRECONDITION
-    reason = "OWN_ACCOUNT"
-
-    def __init__(self) -> None:
-        """Point to somebody else."""
-        super().__init__("Somebody else has to do this to your account.")
-
-
-class CompanyRequired(InvalidArgument):
-    """Every role but master belongs to a company."""
-
-    reason = "COMPANY_REQUIRED"
-
-    def __init__(self) -> None:
-        """Point at the field."""
-        message = "Every role but master belongs to a company."
-        super().__init__(message, violations=[FieldViolation("user.company_id", message)])
-
-
-class CompanyNotFound(DomainError):
-    """No company with this id is in the caller's reach."""
-
-    kind = Kind.NOT_FOUND
-    reason = "COMPANY_NOT_FOUND"
-
-    def __init__(self, company_id: uuid.UUID) -> None:
-        """Name the id that was asked for."""
-        super().__init__("There is no such company.", company_id=str(company_id))
 
 
 class Status(enum.StrEnum):

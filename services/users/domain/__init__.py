@@ -1,0 +1,1 @@
+"""People, without any I/O."""
