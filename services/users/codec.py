@@ -1,13 +1,26 @@
 """People between protobuf and the domain; pure functions, the only place that knows both."""
 
 import uuid
+from datetime import datetime
 
 from dashtrack.users.v1 import user_events_pb2, user_service_pb2
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from services.chassis.errors import UpdateMaskInvalid, invalid_field
 from services.chassis.fields import ROLE_NUMBERS, ROLES, decode_optional_id, encode_time
-from services.chassis.page_tokens import encode_next_page
+from services.chassis.page_tokens import (
+    PageTokenInvalid,
+    decode_page_token,
+    encode_page_token,
+    fingerprint,
+)
+from services.users.domain.lists import (
+    ListPosition,
+    OrderField,
+    UserOrder,
+    UserQuery,
+    words_of,
+)
 from services.users.domain.people import LANGUAGE_CODE_DEFAULT, NewUser, Status, User, UserEdit
 from services.users.usecases import UserPage
 
@@ -15,6 +28,7 @@ _STATUS_NUMBERS = {
     Status.ACTIVE: user_service_pb2.User.STATUS_ACTIVE,
     Status.DEACTIVATED: user_service_pb2.User.STATUS_DEACTIVATED,
 }
+_STATUSES = {number: status for status, number in _STATUS_NUMBERS.items()}
 _OWN_CHANGEABLE = frozenset({"display_name", "language_code", "phone_number"})
 _CHANGEABLE = _OWN_CHANGEABLE | {"role"}
 
@@ -54,14 +68,54 @@ def decode_own_edit(request: user_service_pb2.UpdateCurrentUserRequest) -> UserE
     return _decode_edit(request.user, request.update_mask, _OWN_CHANGEABLE)
 
 
+def decode_query(request: user_service_pb2.ListUsersRequest) -> UserQuery:
+    """Read what is asked of a list.
+
+    Raises:
+        InvalidArgument: the words or the order cannot be understood.
+    """
+    return UserQuery(
+        company_id=decode_optional_id(request.company_id),
+        role=ROLES[request.role] if request.role else None,
+        status=_STATUSES[request.status] if request.status else None,
+        words=words_of(request.query),
+        order=UserOrder.parse(request.order_by),
+    )
+
+
+def decode_position(
+    request: user_service_pb2.ListUsersRequest, order: UserOrder
+) -> ListPosition | None:
+    """Read where a page starts: None at the beginning.
+
+    Raises:
+        PageTokenInvalid: the token is not one of this list with these filters and this order.
+    """
+    if not request.page_token:
+        return None
+    found = decode_page_token(request.page_token, fingerprint(request))
+    try:
+        key, user_id = str(found["key"]), uuid.UUID(str(found["after"]))
+        if order.field is OrderField.CREATE_TIME:
+            return ListPosition(datetime.fromisoformat(key), user_id)
+    except (KeyError, ValueError) as err:
+        raise PageTokenInvalid from err
+    return ListPosition(key, user_id)
+
+
 def encode_page(
     page: UserPage, request: user_service_pb2.ListUsersRequest
 ) -> user_service_pb2.ListUsersResponse:
     """Write a page, and the token that gets the next one."""
-    return user_service_pb2.ListUsersResponse(
-        users=map(encode_user, page.users),
-        next_page_token=encode_next_page(page.next_after, request),
-    )
+    response = user_service_pb2.ListUsersResponse(users=map(encode_user, page.users))
+    if page.next_after is not None:
+        key = page.next_after.key
+        position = {
+            "key": key.isoformat() if isinstance(key, datetime) else key,
+            "after": str(page.next_after.user_id),
+        }
+        response.next_page_token = encode_page_token(position, fingerprint(request))
+    return response
 
 
 def encode_user(user: User) -> user_service_pb2.User:

@@ -5,9 +5,9 @@ from typing import Any
 from dashtrack.users.v1 import user_service_pb2 as pb
 from dashtrack.users.v1.user_service_pb2_grpc import UserServiceServicer
 
-from services.chassis.fields import decode_id, decode_optional_id
+from services.chassis.fields import decode_id
 from services.chassis.identity import current_caller
-from services.chassis.page_tokens import PAGE_SIZE_DEFAULT, decode_page_start
+from services.chassis.page_tokens import PAGE_SIZE_DEFAULT
 from services.users import codec
 from services.users.usecases import UserUseCases
 
@@ -38,10 +38,11 @@ class UserServicer(UserServiceServicer):
         return codec.encode_user(await self._usecases.update_current_user(current_caller(), edit))
 
     async def ListUsers(self, request: pb.ListUsersRequest, context: Any) -> pb.ListUsersResponse:
+        query = codec.decode_query(request)
         page = await self._usecases.list_users(
             current_caller(),
-            company_id=decode_optional_id(request.company_id),
-            after=decode_page_start(request),
+            query,
+            after=codec.decode_position(request, query.order),
             limit=request.page_size or PAGE_SIZE_DEFAULT,
         )
         return codec.encode_page(page, request)

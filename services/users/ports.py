@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from services.chassis.identity import CreationRequest, TenantScope
+from services.users.domain.lists import ListPosition, UserQuery
 from services.users.domain.people import User
 
 Clock = Callable[[], datetime]
@@ -53,9 +54,9 @@ class UserRepository(Protocol):
         """
 
     async def list_after(
-        self, scope: TenantScope, after: uuid.UUID | None, limit: int
+        self, scope: TenantScope, query: UserQuery, after: ListPosition | None, limit: int
     ) -> Sequence[User]:
-        """Read people in the order of their ids, from the first id greater than `after`."""
+        """Read people whom the query matches in its order, from the first one behind `after`."""
 
     async def save(self, scope: TenantScope, user: User) -> None:
         """Store the next version of a person.

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from services.chassis.errors import RequestIdReused
 from services.chassis.identity import Caller, CreationRequest, Role, TenantScope
 from services.users.domain.errors import CompanyNotFound, OwnAccount
+from services.users.domain.lists import ListPosition, UserQuery
 from services.users.domain.people import NewUser, User, UserEdit, require_manageable
 from services.users.ports import Clock, CompanyDirectory, IdSource, Transactions, UnitOfWork
 
@@ -20,7 +21,7 @@ class UserPage:
     """A part of a list, and where the next part starts: None on the last."""
 
     users: Sequence[User]
-    next_after: uuid.UUID | None
+    next_after: ListPosition | None
 
 
 class UserUseCases:
@@ -66,22 +67,19 @@ class UserUseCases:
         return await self.get_user(caller, caller.user_id)
 
     async def list_users(
-        self,
-        caller: Caller,
-        *,
-        company_id: uuid.UUID | None,
-        after: uuid.UUID | None,
-        limit: int,
+        self, caller: Caller, query: UserQuery, *, after: ListPosition | None, limit: int
     ) -> UserPage:
-        """Return a page of the people in the caller's reach, oldest first."""
+        """Return a page of the people in the caller's reach whom the query matches."""
         scope = caller.scope
-        if company_id is not None and company_id != caller.company_id:
-            scope = await self._scope_of_company(caller, company_id)
+        if query.company_id is not None and query.company_id != caller.company_id:
+            scope = await self._scope_of_company(caller, query.company_id)
         async with self._transactions.begin() as work:
             # One more than asked for tells whether there is a next page.
-            found = await work.users.list_after(scope, after, limit + 1)
+            found = await work.users.list_after(scope, query, after, limit + 1)
         page = found[:limit]
-        return UserPage(page, page[-1].user_id if len(found) > limit else None)
+        if len(found) <= limit:
+            return UserPage(page, None)
+        return UserPage(page, ListPosition(query.order.key(page[-1]), page[-1].user_id))
 
     async def update_user(self, caller: Caller, user_id: uuid.UUID, edit: UserEdit) -> User:
         """Change a person's profile or role."""

@@ -1,11 +1,13 @@
 """The repository of people, and the transactions that it lives in."""
 
 import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.orm import Mapped
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 from sqlmodel.sql.expression import SelectOfScalar
@@ -19,8 +21,21 @@ from services.chassis.messaging import EventRecord
 from services.chassis.outbox import append_event
 from services.users import codec
 from services.users.domain.errors import EmailTaken, UserNotFound
+from services.users.domain.lists import (
+    ListPosition,
+    OrderField,
+    UserQuery,
+    search_text,
+    sort_name,
+)
 from services.users.domain.people import Status, User
 from services.users.storage.tables import EMAIL_KEY, UserRow
+
+_SORT_COLUMNS: Mapping[OrderField, Mapped[Any]] = {
+    OrderField.CREATE_TIME: col(UserRow.create_time),
+    OrderField.DISPLAY_NAME: col(UserRow.sort_name),
+    OrderField.EMAIL: col(UserRow.email),
+}
 
 USER_CHANGED_SUBJECT = "events.users.changed"
 
@@ -37,7 +52,7 @@ class PostgresUserRepository:
         """Store a person."""
         if not user.within(scope):
             raise UserNotFound(user.user_id)
-        row = UserRow(**asdict(user))
+        row = UserRow(**_values(user))
         row.remember(request)
         self._session.add(row)
         await self._session.flush()
@@ -56,13 +71,19 @@ class PostgresUserRepository:
         return await self._read(_by_id(scope, user_id).with_for_update(), user_id)
 
     async def list_after(
-        self, scope: TenantScope, after: uuid.UUID | None, limit: int
+        self, scope: TenantScope, query: UserQuery, after: ListPosition | None, limit: int
     ) -> Sequence[User]:
-        """Read people in the order of their ids."""
-        query = select(UserRow).where(_within(scope)).order_by(col(UserRow.user_id)).limit(limit)
+        """Read people whom the query matches in its order."""
+        key, user_id = _SORT_COLUMNS[query.order.field], col(UserRow.user_id)
+        statement = select(UserRow).where(_within(scope), *_matching(query)).limit(limit)
+        if query.order.descending:
+            statement = statement.order_by(key.desc(), user_id.desc())
+        else:
+            statement = statement.order_by(key, user_id)
         if after is not None:
-            query = query.where(col(UserRow.user_id) > after)
-        return [_user(row) for row in await self._session.exec(query)]
+            here, there = sa.tuple_(key, user_id), (after.key, after.user_id)
+            statement = statement.where(here < there if query.order.descending else here > there)
+        return [_user(row) for row in await self._session.exec(statement)]
 
     async def save(self, scope: TenantScope, user: User) -> None:
         """Store the next version of a person."""
@@ -73,7 +94,7 @@ class PostgresUserRepository:
                 col(UserRow.user_id) == user.user_id,
                 col(UserRow.version) == user.version - 1,
             )
-            .values(asdict(user))
+            .values(_values(user))
             .returning(col(UserRow.user_id))
         )
         if (await self._session.exec(statement)).one_or_none() is None:
@@ -128,6 +149,19 @@ def _within(scope: TenantScope) -> sa.ColumnElement[bool]:
     if scope.company_id is None:
         return sa.true()
     return col(UserRow.company_id) == scope.company_id
+
+
+def _matching(query: UserQuery) -> Iterator[sa.ColumnElement[bool]]:
+    if query.role is not None:
+        yield col(UserRow.role) == query.role.value
+    if query.status is not None:
+        yield col(UserRow.status) == query.status.value
+    for word in query.words:
+        yield col(UserRow.search_text).contains(word, autoescape=True)
+
+
+def _values(user: User) -> dict[str, Any]:
+    return asdict(user) | {"sort_name": sort_name(user), "search_text": search_text(user)}
 
 
 def _user(row: UserRow) -> User:

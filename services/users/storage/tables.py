@@ -13,6 +13,9 @@ from services.chassis.outbox import outbox_table
 EMAIL_KEY = "users_email_key"
 REQUEST_KEY = "users_request_key"
 
+# Ordered by code points, as Python does, whatever the database's language.
+_CODE_POINT_TEXT = sa.Text(collation="C")
+
 
 class UsersModel(SQLModel, registry=registry(metadata=sa.MetaData())):
     """Base of the service's tables: services that share a process share no metadata."""
@@ -26,12 +29,22 @@ class UserRow(UsersModel, RequestedRow, table=True):
         sa.UniqueConstraint("email", name=EMAIL_KEY),
         sa.UniqueConstraint("request_caller_id", "request_id", name=REQUEST_KEY),
         sa.CheckConstraint("(role = 'master') = (company_id is null)", name="users_company_check"),
-        sa.Index("users_company_idx", "company_id", "user_id"),
+        sa.Index("users_create_time_idx", "create_time", "user_id"),
+        sa.Index("users_sort_name_idx", "sort_name", "user_id"),
+        sa.Index("users_company_create_time_idx", "company_id", "create_time", "user_id"),
+        sa.Index("users_company_sort_name_idx", "company_id", "sort_name", "user_id"),
+        sa.Index("users_company_email_idx", "company_id", "email"),
+        sa.Index(
+            "users_search_idx",
+            "search_text",
+            postgresql_using="gin",
+            postgresql_ops={"search_text": "gin_trgm_ops"},
+        ),
     )
 
     user_id: uuid.UUID = Field(primary_key=True)
     company_id: uuid.UUID | None
-    email: str = Field(sa_type=sa.Text)
+    email: str = Field(sa_type=_CODE_POINT_TEXT)
     display_name: str = Field(sa_type=sa.Text)
     role: str = Field(sa_type=sa.Text)
     language_code: str = Field(sa_type=sa.Text, sa_column_kwargs={"server_default": "en"})
@@ -40,6 +53,8 @@ class UserRow(UsersModel, RequestedRow, table=True):
     version: int = Field(sa_type=sa.BigInteger)
     create_time: datetime = Field(sa_type=sa.DateTime(timezone=True))
     update_time: datetime = Field(sa_type=sa.DateTime(timezone=True))
+    sort_name: str = Field(sa_type=_CODE_POINT_TEXT, sa_column_kwargs={"server_default": ""})
+    search_text: str = Field(sa_type=_CODE_POINT_TEXT, sa_column_kwargs={"server_default": ""})
 
 
 OUTBOX = outbox_table(UsersModel.metadata)

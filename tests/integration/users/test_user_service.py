@@ -194,50 +194,6 @@ def test_simultaneous_retries_make_one_person(people: Any) -> None:
     assert len({made.result().user_id for made in tries}) == 1
 
 
-def test_pages_hold_everybody_once(people: Any) -> None:
-    """Pages are bounded, in order, complete, and stable while people are added."""
-    expected = [people.add() for _ in range(5)]
-    request, found = pb.ListUsersRequest(page_size=2), []
-    while True:
-        page = people.call(Role.MANAGER, "ListUsers", request)
-        assert len(page.users) <= 2
-        found += page.users
-        if len(found) == 2:
-            expected.append(people.add())
-        request.page_token = page.next_page_token
-        if not page.next_page_token:
-            break
-
-    assert found == expected
-
-
-def test_page_tokens_belong_to_their_list(people: Any) -> None:
-    """A token with another filter, or altered, or invented, is refused."""
-    for _ in range(2):
-        people.add()
-    company = str(people.company_id)
-    one = people.call(
-        Role.MASTER, "ListUsers", pb.ListUsersRequest(page_size=1, company_id=company)
-    )
-
-    for request in (
-        pb.ListUsersRequest(page_token=one.next_page_token),
-        pb.ListUsersRequest(page_token=one.next_page_token[:-1], company_id=company),
-        pb.ListUsersRequest(page_token="invented"),
-    ):
-        with refused(StatusCode.INVALID_ARGUMENT, "PAGE_TOKEN_INVALID"):
-            people.call(Role.MASTER, "ListUsers", request)
-
-
-@pytest.mark.parametrize("page_size", [-1, 1001])
-def test_page_sizes_are_bounded(people: Any, page_size: int) -> None:
-    """A page size outside the limits is refused, not clamped."""
-    with refused(StatusCode.INVALID_ARGUMENT, "INVALID_ARGUMENT") as refusal:
-        people.call(Role.MANAGER, "ListUsers", pb.ListUsersRequest(page_size=page_size))
-
-    assert refusal.fields == {"page_size"}
-
-
 def test_updates_change_what_they_name(people: Any) -> None:
     """The mask decides; the version, and with it the etag, moves on."""
     driver = people.add()

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from services.chassis.errors import InvalidArgument, UpdateMaskInvalid
 from services.chassis.identity import Role
-from services.chassis.page_tokens import PageTokenInvalid, decode_page_start
+from services.chassis.page_tokens import PageTokenInvalid, encode_page_token, fingerprint
 from services.users import codec
+from services.users.domain.lists import ListPosition, OrderField, UserOrder, UserQuery
 from services.users.domain.people import Status, User, UserEdit
 from services.users.usecases import UserPage
 
@@ -157,18 +158,67 @@ def test_updates_name_what_they_lack(request_: pb.UpdateUserRequest, field: str)
     assert [violation.field for violation in refusal.value.violations] == [field]
 
 
-def test_page_tokens_lead_on_within_their_list() -> None:
-    """A token leads to where its page ended, and is refused with another filter."""
-    request = pb.ListUsersRequest(company_id=str(USER_ID))
-    token = codec.encode_page(UserPage([], USER_ID), request).next_page_token
+positions = st.builds(ListPosition, moments, st.uuids()).map(
+    lambda position: (UserOrder(OrderField.CREATE_TIME), position)
+) | st.builds(ListPosition, st.text(st.characters(exclude_categories=["Cs"])), st.uuids()).map(
+    lambda position: (UserOrder(OrderField.DISPLAY_NAME, descending=True), position)
+)
 
-    same = pb.ListUsersRequest(company_id=str(USER_ID), page_token=token, page_size=7)
-    assert decode_page_start(same) == USER_ID
+
+@given(positions, st.integers(0, 1000))
+def test_page_tokens_lead_on_within_their_list(
+    place: tuple[UserOrder, ListPosition], page_size: int
+) -> None:
+    """A token leads to exactly where its page ended, and is refused with another question."""
+    order, position = place
+    order_by = f"{order.field} desc" if order.descending else ""
+    request = pb.ListUsersRequest(query="ana", order_by=order_by)
+    token = codec.encode_page(UserPage([], position), request).next_page_token
+    request.page_token, request.page_size = token, page_size
+
+    assert codec.decode_query(request).order == order
+    assert codec.decode_position(request, order) == position
+    for other in (
+        pb.ListUsersRequest(query="an", order_by=order_by, page_token=token),
+        pb.ListUsersRequest(query="ana", order_by="email", page_token=token),
+        pb.ListUsersRequest(
+            query="ana", order_by=order_by, page_token=token, role=options_pb2.ROLE_DRIVER
+        ),
+    ):
+        with pytest.raises(PageTokenInvalid):
+            codec.decode_position(other, codec.decode_query(other).order)
+
+
+def test_tokens_of_another_kind_of_list_are_refused() -> None:
+    """A token that was sealed for the question and lacks its position leads nowhere."""
+    request = pb.ListUsersRequest()
+    request.page_token = encode_page_token({"after": str(USER_ID)}, fingerprint(request))
+
     with pytest.raises(PageTokenInvalid):
-        decode_page_start(pb.ListUsersRequest(page_token=token))
+        codec.decode_position(request, UserOrder())
 
 
 def test_the_last_page_has_no_token() -> None:
     """An empty token ends the list, and an empty token starts one."""
     assert not codec.encode_page(UserPage([], None), pb.ListUsersRequest()).next_page_token
-    assert decode_page_start(pb.ListUsersRequest()) is None
+    assert codec.decode_position(pb.ListUsersRequest(), UserOrder()) is None
+
+
+def test_questions_are_read_whole() -> None:
+    """Each filter of a list has its field; what is left out doesn't matter."""
+    request = pb.ListUsersRequest(
+        company_id=str(USER_ID),
+        role=options_pb2.ROLE_DRIVER,
+        status=pb.User.STATUS_DEACTIVATED,
+        query=" JOÃO  silva ",
+        order_by="email desc",
+    )
+
+    assert codec.decode_query(request) == UserQuery(
+        USER_ID,
+        Role.DRIVER,
+        Status.DEACTIVATED,
+        ["joao", "silva"],
+        UserOrder(OrderField.EMAIL, descending=True),
+    )
+    assert codec.decode_query(pb.ListUsersRequest()) == UserQuery(words=[])

@@ -13,6 +13,7 @@ from services.users.domain.errors import (
     RoleNotGrantable,
     UserNotFound,
 )
+from services.users.domain.lists import UserQuery
 from services.users.domain.people import Status, UserEdit
 from tests.fixtures.users_fakes import UsersOnFakes
 
@@ -123,7 +124,9 @@ async def test_foreign_companies_look_unknown(users: UsersOnFakes, *, exists: bo
     with pytest.raises(CompanyNotFound) as creating:
         await users.usecases.create_user(admin, users.new(Role.DRIVER, company_id))
     with pytest.raises(CompanyNotFound) as listing:
-        await users.usecases.list_users(admin, company_id=company_id, after=None, limit=10)
+        await users.usecases.list_users(
+            admin, UserQuery(company_id=company_id), after=None, limit=10
+        )
 
     expected = {"company_id": str(company_id)}
     assert creating.value.metadata == listing.value.metadata == expected
@@ -159,8 +162,10 @@ async def test_masters_list_all_or_one_company(users: UsersOnFakes) -> None:
     own, foreign = await users.have(Role.DRIVER), await users.have(Role.DRIVER, users.foreign)
     master = users.acting(Role.MASTER)
 
-    everybody = await users.usecases.list_users(master, company_id=None, after=None, limit=10)
-    one = await users.usecases.list_users(master, company_id=users.foreign, after=None, limit=10)
+    everybody = await users.usecases.list_users(master, UserQuery(), after=None, limit=10)
+    one = await users.usecases.list_users(
+        master, UserQuery(company_id=users.foreign), after=None, limit=10
+    )
 
     assert everybody.users == [own, foreign]
     assert one.users == [foreign]

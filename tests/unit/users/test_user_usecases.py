@@ -14,7 +14,7 @@ from services.chassis.errors import (
 )
 from services.chassis.identity import Role
 from services.users.domain.errors import CompanyNotFound, CompanyRequired, EmailTaken
-from services.users.domain.people import User, UserEdit
+from services.users.domain.people import UserEdit
 from services.users.usecases import FIRST_MASTER_ID
 from tests.fixtures.users_fakes import UsersOnFakes
 
@@ -126,25 +126,6 @@ async def test_request_ids_belong_to_their_caller(users: UsersOnFakes) -> None:
     )
 
     assert second.user_id != first.user_id
-
-
-async def test_lists_hold_the_company_page_by_page(users: UsersOnFakes) -> None:
-    """Pages hold everybody of the company once, oldest first, and the last has no next."""
-    expected = [await users.have(Role.DRIVER) for _ in range(5)]
-    await users.have(Role.DRIVER, users.foreign)
-    found: list[User] = []
-    after, pages = None, 0
-    while True:
-        page = await users.usecases.list_users(
-            users.acting(Role.MANAGER), company_id=None, after=after, limit=2
-        )
-        found += page.users
-        after, pages = page.next_after, pages + 1
-        if after is None:
-            break
-
-    assert found == expected
-    assert pages == 3
 
 
 async def test_deactivating_again_changes_nothing(users: UsersOnFakes) -> None:

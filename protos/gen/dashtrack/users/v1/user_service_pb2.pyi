@@ -219,22 +219,44 @@ class ListUsersRequest(message.Message):
     PAGE_SIZE_FIELD_NUMBER: builtins.int
     PAGE_TOKEN_FIELD_NUMBER: builtins.int
     COMPANY_ID_FIELD_NUMBER: builtins.int
+    ROLE_FIELD_NUMBER: builtins.int
+    STATUS_FIELD_NUMBER: builtins.int
+    QUERY_FIELD_NUMBER: builtins.int
+    ORDER_BY_FIELD_NUMBER: builtins.int
     page_size: builtins.int
     """PageSize is the most people to return; 50 if 0, 1,000 at most."""
     page_token: builtins.str
-    """PageToken is `next_page_token` of the page before, with the same filters."""
+    """PageToken is `next_page_token` of the page before, with the same filters
+    and order.
+    """
     company_id: builtins.str
     """CompanyId restricts to one company. Defaults to the caller's; `master` sees all."""
+    role: options_pb2.Role.ValueType
+    """Role restricts to people with this role."""
+    status: User.Status.ValueType
+    """Status restricts to people with this status."""
+    query: builtins.str
+    """Query restricts to people in whose name or e-mail address each of its words
+    occurs, also within a word; case and accents don't count. At most 100 characters.
+    """
+    order_by: builtins.str
+    """OrderBy is `create_time`, `display_name` or `email`, alone or followed by
+    ` asc` or ` desc`. Case and accents of names don't count. Defaults to `create_time`.
+    """
     def __init__(
         self,
         *,
         page_size: builtins.int = ...,
         page_token: builtins.str = ...,
         company_id: builtins.str = ...,
+        role: options_pb2.Role.ValueType = ...,
+        status: User.Status.ValueType = ...,
+        query: builtins.str = ...,
+        order_by: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["company_id", b"company_id", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["company_id", b"company_id", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "query", b"query", "role", b"role", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -119,7 +119,8 @@ class UserServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListUsers(self, request, context):
-        """ListUsers lists people, oldest first.
+        """ListUsers lists people, oldest first unless told otherwise. Going on from
+        page to page skips nobody and repeats nobody, whoever is added meanwhile.
 
         Errors: PAGE_TOKEN_INVALID, COMPANY_NOT_FOUND.
         """

@@ -38,7 +38,8 @@ class UserServiceStub:
     Errors: USER_NOT_FOUND, UPDATE_MASK_INVALID, EDIT_CONFLICT.
     """
     ListUsers: aio.UnaryUnaryMultiCallable[user_service_pb2.ListUsersRequest, user_service_pb2.ListUsersResponse]
-    """ListUsers lists people, oldest first.
+    """ListUsers lists people, oldest first unless told otherwise. Going on from
+    page to page skips nobody and repeats nobody, whoever is added meanwhile.
 
     Errors: PAGE_TOKEN_INVALID, COMPANY_NOT_FOUND.
     """
@@ -117,7 +118,8 @@ class UserServiceServicer(metaclass=abc_1.ABCMeta):
         request: user_service_pb2.ListUsersRequest,
         context: aio.ServicerContext[user_service_pb2.ListUsersRequest, abc.Awaitable[user_service_pb2.ListUsersResponse]],
     ) -> abc.Awaitable[user_service_pb2.ListUsersResponse]:
-        """ListUsers lists people, oldest first.
+        """ListUsers lists people, oldest first unless told otherwise. Going on from
+        page to page skips nobody and repeats nobody, whoever is added meanwhile.
 
         Errors: PAGE_TOKEN_INVALID, COMPANY_NOT_FOUND.
         """
