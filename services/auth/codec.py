@@ -100,7 +100,7 @@ def decode_user_changed(payload: bytes) -> PersonChange:
     company_id = uuid.UUID(event.company_id) if event.company_id else None
     if role is None or (role is Role.MASTER) != (company_id is None):
         raise ValueError("the event's role and company don't go together")
-    if not _EMAIL.fullmatch(event.email):
+    if not event.purged and not _EMAIL.fullmatch(event.email):
         raise ValueError("the event names no e-mail address")
     return PersonChange(
         event_id=uuid.UUID(event.event_id),
@@ -111,6 +111,7 @@ def decode_user_changed(payload: bytes) -> PersonChange:
         role=role,
         active=event.active,
         version=event.version,
+        purged=event.purged,
     )
 
 

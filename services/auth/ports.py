@@ -41,6 +41,9 @@ class CredentialRepository(Protocol):
     async def save(self, credential: Credential, now: datetime) -> None:
         """Store a credential, new or changed."""
 
+    async def remove(self, user_id: uuid.UUID) -> None:
+        """Erase a person's credential with their sessions, codes and waiting mail."""
+
     async def add_if_absent(self, credential: Credential, now: datetime) -> bool:
         """Store a credential unless the person has one; tell whether it was stored."""
 

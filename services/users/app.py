@@ -1,6 +1,6 @@
 """The composition root: the only place that constructs the service's adapters."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import grpc.aio
 from dashtrack.users.v1.user_service_pb2_grpc import add_UserServiceServicer_to_server
@@ -12,16 +12,19 @@ from services.users.clients import GrpcCompanyDirectory
 from services.users.grpc_api import SERVICE_NAME, UserServicer
 from services.users.settings import UsersSettings
 from services.users.storage.repository import PostgresTransactions
-from services.users.usecases import UserUseCases
+from services.users.usecases import PurgeDeletedUsers, UserUseCases
+from services.users.workers import purge_worker
 
 
 async def build(runtime: Runtime[UsersSettings]) -> App:
     """Build the service on its run-time."""
+    transactions = PostgresTransactions(runtime.database)
     usecases = UserUseCases(
-        PostgresTransactions(runtime.database),
+        transactions,
         GrpcCompanyDirectory(runtime.channels.channel(runtime.settings.companies_target)),
-        clock=lambda: datetime.now(UTC),
+        clock=_utc_now,
         new_id=new_id,
+        deleted_kept=timedelta(seconds=runtime.settings.deleted_kept_s),
     )
     await usecases.ensure_first_master(runtime.settings.bootstrap_email)
 
@@ -31,5 +34,14 @@ async def build(runtime: Runtime[UsersSettings]) -> App:
     return App(
         service_names=[SERVICE_NAME],
         register=register,
-        workers=[OutboxRelay(runtime.database, runtime.messaging).worker],
+        workers=[
+            OutboxRelay(runtime.database, runtime.messaging).worker,
+            purge_worker(
+                PurgeDeletedUsers(transactions, _utc_now), runtime.settings.purge_interval_s
+            ),
+        ],
     )
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)

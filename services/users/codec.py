@@ -80,6 +80,7 @@ def decode_query(request: user_service_pb2.ListUsersRequest) -> UserQuery:
         status=_STATUSES[request.status] if request.status else None,
         words=words_of(request.query),
         order=UserOrder.parse(request.order_by),
+        show_deleted=request.show_deleted,
     )
 
 
@@ -132,11 +133,13 @@ def encode_user(user: User) -> user_service_pb2.User:
         etag=user.etag,
         language_code=user.language_code,
         phone_number=user.phone_number,
+        delete_time=encode_time(user.delete_time) if user.delete_time else None,
+        purge_time=encode_time(user.purge_time) if user.purge_time else None,
     )
 
 
-def encode_user_changed(event_id: uuid.UUID, user: User) -> bytes:
-    """Write the event that tells how a person stands."""
+def encode_user_changed(event_id: uuid.UUID, user: User, *, purged: bool = False) -> bytes:
+    """Write the event that tells how a person stands, or that they were purged."""
     event = user_events_pb2.UserChanged(
         event_id=str(event_id),
         user_id=str(user.user_id),
@@ -144,11 +147,12 @@ def encode_user_changed(event_id: uuid.UUID, user: User) -> bytes:
         email=user.email,
         display_name=user.display_name,
         role=ROLE_NUMBERS[user.role],
-        active=user.status is Status.ACTIVE,
+        active=user.has_access,
         version=user.version,
         occur_time=encode_time(user.update_time),
         language_code=user.language_code,
         phone_number=user.phone_number,
+        purged=purged,
     )
     return event.SerializeToString()
 

@@ -58,3 +58,11 @@ class UserServicer(UserServiceServicer):
     async def ReactivateUser(self, request: pb.ReactivateUserRequest, context: Any) -> pb.User:
         user_id = decode_id(request.user_id)
         return codec.encode_user(await self._usecases.reactivate_user(current_caller(), user_id))
+
+    async def DeleteUser(self, request: pb.DeleteUserRequest, context: Any) -> pb.User:
+        user_id = decode_id(request.user_id)
+        return codec.encode_user(await self._usecases.delete_user(current_caller(), user_id))
+
+    async def UndeleteUser(self, request: pb.UndeleteUserRequest, context: Any) -> pb.User:
+        user_id = decode_id(request.user_id)
+        return codec.encode_user(await self._usecases.undelete_user(current_caller(), user_id))

@@ -65,12 +65,26 @@ class UserRepository(Protocol):
             EditConflict: the stored version is not the one before.
         """
 
+    async def list_due_for_change(
+        self, scope: TenantScope, now: datetime, limit: int
+    ) -> Sequence[User]:
+        """Read people who are to be purged, and keep others from them until the transaction ends.
+
+        Whom another transaction keeps is left out.
+        """
+
+    async def remove(self, scope: TenantScope, user_id: uuid.UUID) -> None:
+        """Erase a person and the request that made them."""
+
 
 class UserEvents(Protocol):
     """Tells other services about people."""
 
     async def announce(self, user: User) -> None:
         """Publish how a person stands, if and when the transaction commits."""
+
+    async def announce_purged(self, user: User) -> None:
+        """Publish that a person was erased, if and when the transaction commits."""
 
 
 class UnitOfWork(Protocol):

@@ -6,6 +6,7 @@ from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from services.chassis.settings import Port, ServiceSettings
+from services.chassis.streams import EVENT_LIFE_S
 
 
 class UsersSettings(ServiceSettings):
@@ -21,4 +22,14 @@ class UsersSettings(ServiceSettings):
     )
     bootstrap_email: Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$", max_length=254)] = Field(
         description="E-mail address of the first administrator, who is added at the first start."
+    )
+    deleted_kept_s: int = Field(
+        EVENT_LIFE_S,
+        # No event of a person may arrive after they were purged: it would bring them back.
+        ge=EVENT_LIFE_S,
+        le=3650 * 24 * 3600,
+        description="How long a deleted person can be had back before they are purged.",
+    )
+    purge_interval_s: float = Field(
+        600.0, gt=0, le=86_400, description="How often people are looked for who are to be purged."
     )

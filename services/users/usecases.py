@@ -4,13 +4,16 @@ import contextlib
 import uuid
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from services.chassis.errors import RequestIdReused
 from services.chassis.identity import Caller, CreationRequest, Role, TenantScope
-from services.users.domain.errors import CompanyNotFound, OwnAccount
+from services.users.domain.errors import CompanyNotFound, FirstMasterKept, OwnAccount
 from services.users.domain.lists import ListPosition, UserQuery
 from services.users.domain.people import NewUser, User, UserEdit, require_manageable
 from services.users.ports import Clock, CompanyDirectory, IdSource, Transactions, UnitOfWork
+
+_PURGE_BATCH_SIZE = 100
 
 FIRST_MASTER_ID = uuid.UUID("00000000-0000-7000-8000-000000000001")
 """The id of the first administrator, which auth gives to the first credential."""
@@ -33,9 +36,11 @@ class UserUseCases:
         companies: CompanyDirectory,
         clock: Clock,
         new_id: IdSource,
+        deleted_kept: timedelta,
     ) -> None:
         self._transactions = transactions
         self._companies = companies
+        self._deleted_kept = deleted_kept
         self._clock = clock
         self._new_id = new_id
 
@@ -108,6 +113,19 @@ class UserUseCases:
         async with self._managed(caller, user_id) as (work, user):
             return await _store(work, caller.scope, user, user.reactivated(self._clock()))
 
+    async def delete_user(self, caller: Caller, user_id: uuid.UUID) -> User:
+        """End a person's access and have them purged later; changes nothing if that was done."""
+        async with self._managed(caller, user_id) as (work, user):
+            if user_id == FIRST_MASTER_ID:
+                raise FirstMasterKept
+            changed = user.deleted(self._clock(), self._deleted_kept)
+            return await _store(work, caller.scope, user, changed)
+
+    async def undelete_user(self, caller: Caller, user_id: uuid.UUID) -> User:
+        """Bring a deleted person back as they were; changes nothing if they aren't deleted."""
+        async with self._managed(caller, user_id) as (work, user):
+            return await _store(work, caller.scope, user, user.undeleted(self._clock()))
+
     async def ensure_first_master(self, email: str) -> None:
         """Add the first administrator unless that was done before.
 
@@ -143,6 +161,24 @@ class UserUseCases:
             raise CompanyNotFound(company_id)
         await self._companies.require(company_id)
         return TenantScope.company(company_id)
+
+
+class PurgeDeletedUsers:
+    """Erases people whose time to be had back is over."""
+
+    def __init__(self, transactions: Transactions, clock: Clock) -> None:
+        self._transactions = transactions
+        self._clock = clock
+
+    async def __call__(self) -> int:
+        """Erase some, all together or none; tell how many: 0 once there is nobody left."""
+        everything, now = TenantScope.everything(), self._clock()
+        async with self._transactions.begin() as work:
+            due = await work.users.list_due_for_change(everything, now, _PURGE_BATCH_SIZE)
+            for user in due:
+                await work.users.remove(everything, user.user_id)
+                await work.events.announce_purged(user.purged(now))
+        return len(due)
 
 
 async def _store(work: UnitOfWork, scope: TenantScope, user: User, changed: User) -> User:

@@ -122,6 +122,9 @@ REACHES: Mapping[str, Reach] = {
     "/dashtrack.users.v1.UserService/UpdateUser": Reach(renamed_user, "USER_NOT_FOUND"),
     "/dashtrack.users.v1.UserService/DeactivateUser": of_user(users.DeactivateUserRequest),
     "/dashtrack.users.v1.UserService/ReactivateUser": of_user(users.ReactivateUserRequest),
+    # Deletion comes before it is undone, and what is deleted is in reach all the same.
+    "/dashtrack.users.v1.UserService/DeleteUser": of_user(users.DeleteUserRequest),
+    "/dashtrack.users.v1.UserService/UndeleteUser": of_user(users.UndeleteUserRequest),
     "/dashtrack.companies.v1.CompanyService/GetCompany": of_company(companies.GetCompanyRequest),
     "/dashtrack.companies.v1.CompanyService/UpdateCompany": Reach(
         translated_company, "COMPANY_NOT_FOUND"

@@ -77,6 +77,8 @@ class PersonChange:
     role: Role
     active: bool
     version: int
+    purged: bool = False
+    """The person is erased; nothing else is said of them."""
 
     def applied_to(self, credential: Credential | None) -> Credential:
         """Return the credential after the change."""

@@ -44,6 +44,10 @@ class PostgresCredentialRepository:
             )
         )
 
+    async def remove(self, user_id: uuid.UUID) -> None:
+        """Erase a person's credential; what hangs on it goes by its foreign keys."""
+        await self._session.execute(sa.delete(CREDENTIALS).where(CREDENTIALS.c.user_id == user_id))
+
     async def add_if_absent(self, credential: Credential, now: datetime) -> bool:
         """Store a credential unless the person has one; tell whether it was stored."""
         values = _values(credential)

@@ -53,6 +53,8 @@ class ApplyPersonChange:
         before = await tx.credentials.lock(change.user_id)
         if before is not None and before.user_version >= change.version:
             return False
+        if change.purged:
+            return before is not None and await self._erase(tx, before)
         after = change.applied_to(before)
         await tx.credentials.save(after, self._clock())
         if after.status is CredentialStatus.DEACTIVATED:
@@ -61,6 +63,14 @@ class ApplyPersonChange:
         elif after.status is CredentialStatus.INVITED and _needs_invitation(before):
             await self._invite(tx, change)
         return before is not None and await self._end_tokens(tx, before, after)
+
+    async def _erase(self, tx: Transaction, credential: Credential) -> bool:
+        """Remove a credential and everything that hangs on it."""
+        await tx.sessions.lock_open(credential.user_id)
+        await tx.credentials.remove(credential.user_id)
+        revocation = Revocation.of_subject(credential.user_id, self._lifetimes, self._clock())
+        await tx.revocations.append([revocation])
+        return True
 
     async def _invite(self, tx: Transaction, change: PersonChange) -> None:
         now = self._clock()

@@ -75,3 +75,25 @@ class CompanyNotFound(DomainError):
     def __init__(self, company_id: uuid.UUID) -> None:
         """Name the id that was asked for."""
         super().__init__("There is no such company.", company_id=str(company_id))
+
+
+class UserDeleted(DomainError):
+    """The person is deleted, and stays as they were until they are undeleted or purged."""
+
+    kind = Kind.PRECONDITION
+    reason = "USER_DELETED"
+
+    def __init__(self, user_id: uuid.UUID) -> None:
+        """Name the person."""
+        super().__init__("This person is deleted; undelete them first.", user_id=str(user_id))
+
+
+class FirstMasterKept(DomainError):
+    """The first administrator is never deleted: the next start would add them again."""
+
+    kind = Kind.PRECONDITION
+    reason = "FIRST_MASTER"
+
+    def __init__(self) -> None:
+        """Point to what is possible."""
+        super().__init__("The first administrator can be deactivated, not deleted.")

@@ -75,12 +75,14 @@ class UserQuery:
     words: Sequence[str] = ()
     """Folded; each occurs in the name or in the address."""
     order: UserOrder = UserOrder()
+    show_deleted: bool = False
 
     def matches(self, user: User) -> bool:
         """Tell whether the list holds a person whom its scope includes."""
         return (
             self.role in {None, user.role}
             and self.status in {None, user.status}
+            and (self.show_deleted or user.delete_time is None)
             and all(word in search_text(user) for word in self.words)
         )
 

@@ -7,12 +7,17 @@ import unicodedata
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Self
 
 from services.chassis.errors import EditConflict, UpdateMaskInvalid, invalid_field
 from services.chassis.identity import Caller, Role, TenantScope
-from services.users.domain.errors import CompanyRequired, RoleNotGrantable
+from services.users.domain.errors import (
+    CompanyRequired,
+    RoleNotGrantable,
+    UserDeleted,
+    UserNotFound,
+)
 
 DISPLAY_NAME_LENGTH_MAX = 100
 LANGUAGE_CODES = ("en", "pt")
@@ -88,6 +93,9 @@ class User:
     version: int
     create_time: datetime
     update_time: datetime
+    delete_time: datetime | None = None
+    purge_time: datetime | None = None
+    """When a deleted person is erased."""
 
     @classmethod
     def create(cls, new: NewUser, *, user_id: uuid.UUID, now: datetime) -> Self:
@@ -121,6 +129,11 @@ class User:
         return str(self.version)
 
     @property
+    def has_access(self) -> bool:
+        """Whether the person may log in."""
+        return self.status is Status.ACTIVE and self.delete_time is None
+
+    @property
     def asked_for(self) -> Sequence[str]:
         """What a creation of this person asks for, by which a repeated one is recognised."""
         profile = [self.language_code, self.phone_number]
@@ -139,8 +152,10 @@ class User:
             EditConflict: the edit was made on another version.
             UpdateMaskInvalid: the edit would change the e-mail address.
             CompanyRequired: a master would get a role that belongs to a company.
+            UserDeleted: nothing changes about a deleted person.
             InvalidArgument: a field breaks a rule.
         """
+        self._require_undeleted()
         if edit.etag and edit.etag != self.etag:
             message = "Somebody changed this person meanwhile."
             raise EditConflict(message)
@@ -164,12 +179,50 @@ class User:
         return self._followed_by(changed, now)
 
     def deactivated(self, now: datetime) -> Self:
-        """Return the version without access: this one if it has none."""
+        """Return the version without access: this one if it has none.
+
+        Raises:
+            UserDeleted: the person is deleted.
+        """
+        self._require_undeleted()
         return self._followed_by(dataclasses.replace(self, status=Status.DEACTIVATED), now)
 
     def reactivated(self, now: datetime) -> Self:
-        """Return the version with access: this one if it has it."""
+        """Return the version with access: this one if it has it.
+
+        Raises:
+            UserDeleted: the person is deleted.
+        """
+        self._require_undeleted()
         return self._followed_by(dataclasses.replace(self, status=Status.ACTIVE), now)
+
+    def deleted(self, now: datetime, kept: timedelta) -> Self:
+        """Return the version that is kept for so long: this one if it is deleted already."""
+        if self.delete_time is not None:
+            return self
+        changed = dataclasses.replace(self, delete_time=now, purge_time=now + kept)
+        return self._followed_by(changed, now)
+
+    def undeleted(self, now: datetime) -> Self:
+        """Return the version that is back: this one if it is not deleted.
+
+        Raises:
+            UserNotFound: the time to have them back is over.
+        """
+        if self.purge_time is not None and self.purge_time <= now:
+            raise UserNotFound(self.user_id)
+        return self._followed_by(dataclasses.replace(self, delete_time=None, purge_time=None), now)
+
+    def purged(self, now: datetime) -> Self:
+        """Return the last version, which says nothing personal."""
+        changed = dataclasses.replace(
+            self, email="", display_name="", language_code="", phone_number=""
+        )
+        return self._followed_by(changed, now)
+
+    def _require_undeleted(self) -> None:
+        if self.delete_time is not None:
+            raise UserDeleted(self.user_id)
 
     def _followed_by(self, changed: Self, now: datetime) -> Self:
         if changed == self:

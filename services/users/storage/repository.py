@@ -4,6 +4,7 @@ import uuid
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -100,6 +101,24 @@ class PostgresUserRepository:
         if (await self._session.exec(statement)).one_or_none() is None:
             raise EditConflict("Somebody changed this person meanwhile.")
 
+    async def list_due_for_change(
+        self, scope: TenantScope, now: datetime, limit: int
+    ) -> Sequence[User]:
+        """Read people who are to be purged and lock them, those apart whom others have locked."""
+        query = (
+            select(UserRow)
+            .where(_within(scope), col(UserRow.purge_time) <= now)
+            .order_by(col(UserRow.purge_time))
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        return [_user(row) for row in await self._session.exec(query)]
+
+    async def remove(self, scope: TenantScope, user_id: uuid.UUID) -> None:
+        """Erase a person and the request that made them."""
+        statement = sa.delete(UserRow).where(_within(scope), col(UserRow.user_id) == user_id)
+        await self._session.exec(statement)
+
     async def _read(self, query: SelectOfScalar[UserRow], user_id: uuid.UUID) -> User:
         row = (await self._session.exec(query)).one_or_none()
         if row is None:
@@ -115,8 +134,15 @@ class OutboxUserEvents:
 
     async def announce(self, user: User) -> None:
         """Store the event that tells how a person stands."""
+        await self._append(user, purged=False)
+
+    async def announce_purged(self, user: User) -> None:
+        """Store the event that tells that a person was erased."""
+        await self._append(user, purged=True)
+
+    async def _append(self, user: User, *, purged: bool) -> None:
         event_id = new_id()
-        payload = codec.encode_user_changed(event_id, user)
+        payload = codec.encode_user_changed(event_id, user, purged=purged)
         await append_event(self._session, EventRecord(event_id, USER_CHANGED_SUBJECT, payload))
 
 
@@ -156,6 +182,8 @@ def _matching(query: UserQuery) -> Iterator[sa.ColumnElement[bool]]:
         yield col(UserRow.role) == query.role.value
     if query.status is not None:
         yield col(UserRow.status) == query.status.value
+    if not query.show_deleted:
+        yield col(UserRow.delete_time).is_(None)
     for word in query.words:
         yield col(UserRow.search_text).contains(word, autoescape=True)
 
@@ -177,4 +205,6 @@ def _user(row: UserRow) -> User:
         version=row.version,
         create_time=row.create_time,
         update_time=row.update_time,
+        delete_time=row.delete_time,
+        purge_time=row.purge_time,
     )

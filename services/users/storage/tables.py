@@ -35,6 +35,9 @@ class UserRow(UsersModel, RequestedRow, table=True):
         sa.Index("users_company_sort_name_idx", "company_id", "sort_name", "user_id"),
         sa.Index("users_company_email_idx", "company_id", "email"),
         sa.Index(
+            "users_purge_idx", "purge_time", postgresql_where=sa.text("purge_time is not null")
+        ),
+        sa.Index(
             "users_search_idx",
             "search_text",
             postgresql_using="gin",
@@ -53,6 +56,8 @@ class UserRow(UsersModel, RequestedRow, table=True):
     version: int = Field(sa_type=sa.BigInteger)
     create_time: datetime = Field(sa_type=sa.DateTime(timezone=True))
     update_time: datetime = Field(sa_type=sa.DateTime(timezone=True))
+    delete_time: datetime | None = Field(sa_type=sa.DateTime(timezone=True))
+    purge_time: datetime | None = Field(sa_type=sa.DateTime(timezone=True))
     sort_name: str = Field(sa_type=_CODE_POINT_TEXT, sa_column_kwargs={"server_default": ""})
     search_text: str = Field(sa_type=_CODE_POINT_TEXT, sa_column_kwargs={"server_default": ""})
 

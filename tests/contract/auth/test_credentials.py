@@ -165,3 +165,19 @@ async def test_a_new_invitation_replaces_the_old_one(store: Store) -> None:
         await tx.invitations.withdraw(person.user_id)
         assert not await tx.invitations.use(b"new", START)
         assert await tx.invitations.use(b"other", START)
+
+
+async def test_a_removed_credential_takes_the_invitation_along(store: Store) -> None:
+    """The person's invitation goes, those of others stay."""
+    gone, kept = [await saved(store, a_credential()) for _ in range(2)]
+    for credential in (gone, kept):
+        await invite(store, credential.user_id, credential.user_id.bytes)
+
+    async with store.transaction() as tx:
+        await tx.credentials.remove(gone.user_id)
+
+    async with store.transaction() as tx:
+        assert await tx.credentials.find(gone.user_id) is None
+        assert await tx.invitations.find(gone.user_id.bytes) is None
+        assert await tx.credentials.find(kept.user_id) == kept
+        assert await tx.invitations.find(kept.user_id.bytes) is not None

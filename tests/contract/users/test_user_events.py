@@ -20,7 +20,8 @@ Announced = tuple[str, int]
 async def announced(transactions: Transactions, request: pytest.FixtureRequest) -> set[Announced]:
     """Read who was announced, and at which version, from wherever the adapter keeps it."""
     if isinstance(transactions, FakeTransactions):
-        return {(str(user.user_id), user.version) for user in transactions.announced}
+        told = [*transactions.announced, *transactions.purged]
+        return {(str(user.user_id), user.version) for user in told}
     database: Database = request.getfixturevalue("database")
     async with database.transaction() as session:
         rows = (await session.exec(select(OUTBOX.c.subject, OUTBOX.c.payload))).all()
@@ -40,6 +41,7 @@ async def test_events_share_the_fate_of_the_change(
     async def change() -> None:
         async with transactions.begin() as work:
             await work.events.announce(user)
+            await work.events.announce_purged(user.purged(datetime.now(UTC)))
             if not commits:
                 raise RuntimeError("half way")
 
@@ -49,4 +51,6 @@ async def test_events_share_the_fate_of_the_change(
         with pytest.raises(RuntimeError, match="half way"):
             await change()
 
-    assert ((str(user.user_id), 1) in await announced(transactions, request)) is commits
+    found = await announced(transactions, request)
+    for version in (1, 2):
+        assert ((str(user.user_id), version) in found) is commits

@@ -3,7 +3,7 @@
 import asyncio
 import uuid
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -178,3 +178,59 @@ async def test_simultaneous_edits_follow_one_another(transactions: Transactions)
 
     async with transactions.begin() as work:
         assert (await work.users.get(EVERYTHING, user.user_id)).version == 6
+
+
+async def test_the_deleted_are_hidden_unless_asked_for(transactions: Transactions) -> None:
+    """Lists pass them over; by their id they are read as they were stored."""
+    company_id = new_id()
+    there, gone = await stored(transactions, person(company_id)), person(company_id)
+    await stored(transactions, gone)
+    deleted = gone.deleted(LATER, timedelta(days=30))
+    scope = TenantScope.company(company_id)
+    async with transactions.begin() as work:
+        await work.users.save(scope, deleted)
+
+    async with transactions.begin() as work:
+        assert await work.users.get(scope, gone.user_id) == deleted
+        assert await work.users.list_after(scope, UserQuery(), None, 10) == [there]
+        everybody = await work.users.list_after(scope, UserQuery(show_deleted=True), None, 10)
+        assert everybody == [there, deleted]
+
+
+async def test_the_purgeable_are_found_when_they_are_due(transactions: Transactions) -> None:
+    """In the scope, in the order in which they are due, and no more than asked for."""
+    company_id = new_id()
+    scope = TenantScope.company(company_id)
+    people = [await stored(transactions, person(company_id)) for _ in range(3)]
+    kept = [timedelta(days=days) for days in (3, 1, 2)]
+    deleted = [user.deleted(LATER, time) for user, time in zip(people, kept, strict=True)]
+    async with transactions.begin() as work:
+        for user in deleted:
+            await work.users.save(scope, user)
+
+    async with transactions.begin() as work:
+        due = work.users.list_due_for_change
+        assert await due(scope, LATER + timedelta(days=1), 10) == [deleted[1]]
+        assert await due(scope, LATER + timedelta(days=9), 2) == [deleted[1], deleted[2]]
+        assert not await due(scope, LATER, 10)
+        assert not await due(TenantScope.company(new_id()), LATER + timedelta(days=9), 10)
+
+
+async def test_the_removed_leave_nothing(transactions: Transactions) -> None:
+    """The person, their request and their address are gone; strangers remove nobody."""
+    user = person()
+    request = CreationRequest.of(new_id(), new_id(), user.asked_for)
+    async with transactions.begin() as work:
+        await work.users.add(EVERYTHING, user, request)
+    async with transactions.begin() as work:
+        await work.users.remove(TenantScope.company(new_id()), user.user_id)
+        assert await work.users.get(EVERYTHING, user.user_id) == user
+
+    async with transactions.begin() as work:
+        await work.users.remove(scope_of(user), user.user_id)
+
+    async with transactions.begin() as work:
+        with pytest.raises(UserNotFound):
+            await work.users.get(EVERYTHING, user.user_id)
+        assert await work.users.made_by(EVERYTHING, request) is None
+        await work.users.add(EVERYTHING, replace(person(), email=user.email))

@@ -5,6 +5,7 @@ from grpc import StatusCode
 
 from tests.fixtures.refusals import refused
 from tests.fixtures.users_with_auth import Identity
+from tests.fixtures.waiting import eventually
 
 
 def test_access_ends_and_comes_back(identity: Identity) -> None:
@@ -29,3 +30,48 @@ def test_access_ends_and_comes_back(identity: Identity) -> None:
         identity.call("GetCurrentUser", me, session.access_token)
     with refused(StatusCode.UNAUTHENTICATED, "REFRESH_TOKEN_INVALID"):
         identity.refresh(session)
+
+
+def test_the_deleted_can_be_had_back(identity: Identity) -> None:
+    """Deletion ends tokens and logins; whoever is undeleted logs in with the old password."""
+    user, session = identity.join()
+
+    identity.call("DeleteUser", pb.DeleteUserRequest(user_id=user.user_id))
+
+    identity.eventually_ended(session)
+    with refused(StatusCode.UNAUTHENTICATED, "CREDENTIALS_INVALID"):
+        identity.login(user.email)
+
+    identity.call("UndeleteUser", pb.UndeleteUserRequest(user_id=user.user_id))
+
+    assert identity.eventually_logs_in(user.email).user_id == user.user_id
+    with refused(StatusCode.UNAUTHENTICATED, "REFRESH_TOKEN_INVALID"):
+        identity.refresh(session)
+
+
+def test_the_purged_leave_nothing_personal(identity: Identity) -> None:
+    """After the time is over neither service knows them, and their address is somebody else's."""
+    user, session = identity.join()
+    identity.call("DeleteUser", pb.DeleteUserRequest(user_id=user.user_id))
+    identity.eventually_ended(session)
+    assert not identity.is_gone(user.user_id)
+
+    identity.query_users(
+        "update users set purge_time = now() - interval '1 second' where user_id = $1",
+        user.user_id,
+    )
+
+    eventually(lambda: identity.is_gone(user.user_id), "the purge")
+    with refused(StatusCode.NOT_FOUND, "USER_NOT_FOUND"):
+        identity.call("UndeleteUser", pb.UndeleteUserRequest(user_id=user.user_id))
+
+    def is_known_to_auth() -> bool:
+        tables = ("credentials", "sessions", "invitations", "mails")
+        found = (f"select 1 from {table} where user_id = $1" for table in tables)  # noqa: S608
+        return any(identity.query_auth(question, user.user_id) for question in found)
+
+    eventually(lambda: not is_known_to_auth(), "the purge at auth")
+    known = identity.site.codes_for(user.email)
+    successor = identity.invite(user.email)
+    code = identity.code(user.email, known)
+    assert identity.accept(code).user_id == successor.user_id != user.user_id

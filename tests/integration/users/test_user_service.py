@@ -150,6 +150,8 @@ def test_foreign_and_unknown_look_the_same(people: Any, foreign_company_id: uuid
             ("GetUser", pb.GetUserRequest(user_id=user_id)),
             ("DeactivateUser", pb.DeactivateUserRequest(user_id=user_id)),
             ("ReactivateUser", pb.ReactivateUserRequest(user_id=user_id)),
+            ("DeleteUser", pb.DeleteUserRequest(user_id=user_id)),
+            ("UndeleteUser", pb.UndeleteUserRequest(user_id=user_id)),
             (
                 "UpdateUser",
                 pb.UpdateUserRequest(user=pb.User(user_id=user_id, display_name="Rui")),
@@ -258,3 +260,44 @@ def test_reactivation_undoes_deactivation(people: Any) -> None:
     assert people.call(Role.MANAGER, "ReactivateUser", request) == first
     with refused(StatusCode.FAILED_PRECONDITION, "OWN_ACCOUNT"):
         people.call(Role.MASTER, "ReactivateUser", request, user_id=uuid.UUID(driver.user_id))
+
+
+def test_deletion_can_be_undone(people: Any) -> None:
+    """The deleted are listed on demand alone, are not changed, and come back as they were."""
+    driver = people.add()
+    named = {"user_id": driver.user_id}
+
+    deleted = people.call(Role.MANAGER, "DeleteUser", pb.DeleteUserRequest(**named))
+
+    kept = deleted.purge_time.ToDatetime() - deleted.delete_time.ToDatetime()
+    assert kept.days == 30
+    assert people.call(Role.MANAGER, "DeleteUser", pb.DeleteUserRequest(**named)) == deleted
+    assert people.call(Role.MANAGER, "GetUser", pb.GetUserRequest(**named)) == deleted
+    assert not people.call(Role.MANAGER, "ListUsers", pb.ListUsersRequest()).users
+    whole = people.call(Role.MANAGER, "ListUsers", pb.ListUsersRequest(show_deleted=True))
+    assert list(whole.users) == [deleted]
+    with refused(StatusCode.FAILED_PRECONDITION, "USER_DELETED") as refusal:
+        people.call(Role.MANAGER, "DeactivateUser", pb.DeactivateUserRequest(**named))
+    assert refusal.metadata == named
+    with refused(StatusCode.ALREADY_EXISTS, "EMAIL_TAKEN"):
+        people.add(email=driver.email)
+
+    back = people.call(Role.MANAGER, "UndeleteUser", pb.UndeleteUserRequest(**named))
+
+    assert not back.HasField("delete_time")
+    assert not back.HasField("purge_time")
+    assert list(people.call(Role.MANAGER, "ListUsers", pb.ListUsersRequest()).users) == [back]
+
+
+def test_refusals_of_deletion_say_why(people: Any) -> None:
+    """Nobody deletes themselves, and nobody the first administrator."""
+    admin = people.add(role=options_pb2.ROLE_COMPANY_ADMIN)
+    request = pb.DeleteUserRequest(user_id=admin.user_id)
+
+    with refused(StatusCode.FAILED_PRECONDITION, "OWN_ACCOUNT"):
+        people.call(Role.COMPANY_ADMIN, "DeleteUser", request, user_id=uuid.UUID(admin.user_id))
+    with refused(StatusCode.PERMISSION_DENIED, "ROLE_NOT_GRANTABLE"):
+        people.call(Role.MANAGER, "DeleteUser", request)
+    with refused(StatusCode.FAILED_PRECONDITION, "FIRST_MASTER"):
+        first = pb.DeleteUserRequest(user_id=str(FIRST_MASTER_ID))
+        people.call(Role.MASTER, "DeleteUser", first)

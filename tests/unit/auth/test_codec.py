@@ -53,6 +53,17 @@ def test_an_event_that_makes_no_sense_is_not_applied(wrong: dict[str, Any]) -> N
         codec.decode_user_changed(UserChanged(**(EVENT | wrong)).SerializeToString())
 
 
+def test_a_purge_says_nothing_personal() -> None:
+    """No address is needed to forget somebody."""
+    purge = {"email": "", "display_name": "", "active": False, "purged": True}
+
+    change = codec.decode_user_changed(UserChanged(**(EVENT | purge)).SerializeToString())
+
+    assert (change.purged, change.active, change.email) == (True, False, "")
+    usual = codec.decode_user_changed(UserChanged(**EVENT).SerializeToString())
+    assert not usual.purged
+
+
 def test_a_master_belongs_to_no_company() -> None:
     """The field is empty then, in both directions."""
     event = UserChanged(**(EVENT | {"role": options_pb2.ROLE_MASTER, "company_id": ""}))

@@ -160,3 +160,32 @@ async def test_a_weak_first_password_is_refused(world: AuthWorld) -> None:
     """The settings are held to the same rules as people."""
     with pytest.raises(PasswordTooWeak):
         await world.bootstrap(EMAIL, "admin")
+
+
+async def test_a_purged_person_is_erased(world: AuthWorld) -> None:
+    """Credential, sessions, invitation and waiting mail are gone, and tokens are revoked."""
+    person = await world.add_person()
+    grant = await world.login(person.email, PASSWORD, ADDRESS)
+    invited = a_change()
+    await world.apply_change(invited)
+
+    for change in (a_change(person), invited):
+        last = replace(change, event_id=uuid.uuid4(), version=2, active=False, purged=True)
+        await world.apply_change(replace(last, email="", display_name=""))
+
+    tables = world.store.tables
+    assert not tables.credentials
+    for left in (tables.sessions, tables.refresh_tokens, tables.invitations, tables.mails):
+        assert not left
+    with pytest.raises(RefreshTokenInvalid):
+        await world.refresh(grant.refresh_token)
+    revoked = {entry.subject for entry in (await world.list_revocations(0)).revocations}
+    assert revoked == {person.user_id, invited.user_id}
+
+
+async def test_purging_a_stranger_changes_nothing(world: AuthWorld) -> None:
+    """Nobody becomes known by being forgotten."""
+    await world.apply_change(a_change(active=False, purged=True, email="", version=3))
+
+    assert not world.store.tables.credentials
+    assert not world.store.tables.revocations

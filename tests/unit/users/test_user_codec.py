@@ -35,6 +35,8 @@ people = st.builds(
     version=st.integers(1, 2**63 - 1),
     create_time=moments,
     update_time=moments,
+    delete_time=st.none() | moments,
+    purge_time=st.none() | moments,
 )
 
 
@@ -53,18 +55,28 @@ def test_people_are_written_whole(user: User) -> None:
     assert message.phone_number == user.phone_number
     assert message.create_time.ToDatetime(UTC) == user.create_time
     assert message.update_time.ToDatetime(UTC) == user.update_time
+    for field in ("delete_time", "purge_time"):
+        moment = getattr(user, field)
+        assert message.HasField(field) is (moment is not None)
+        assert moment in {None, getattr(message, field).ToDatetime(UTC)}
 
 
-@given(people, st.uuids())
-def test_events_tell_how_a_person_stands(user: User, event_id: uuid.UUID) -> None:
+@given(people, st.uuids(), st.booleans())
+def test_events_tell_how_a_person_stands(
+    user: User,
+    event_id: uuid.UUID,
+    purged: bool,  # noqa: FBT001 - hypothesis gives it
+) -> None:
     """The event says all that another service holds about a person."""
-    event = user_events_pb2.UserChanged.FromString(codec.encode_user_changed(event_id, user))
+    payload = codec.encode_user_changed(event_id, user, purged=purged)
+    event = user_events_pb2.UserChanged.FromString(payload)
 
     assert (event.event_id, event.user_id) == (str(event_id), str(user.user_id))
     assert event.company_id == (str(user.company_id) if user.company_id else "")
     assert (event.email, event.display_name) == (user.email, user.display_name)
     assert options_pb2.Role.Name(event.role) == f"ROLE_{user.role.name}"
-    assert event.active is (user.status is Status.ACTIVE)
+    assert event.active is (user.status is Status.ACTIVE and user.delete_time is None)
+    assert event.purged is purged
     assert event.version == user.version
     assert event.language_code == user.language_code
     assert event.phone_number == user.phone_number
@@ -212,6 +224,7 @@ def test_questions_are_read_whole() -> None:
         status=pb.User.STATUS_DEACTIVATED,
         query=" JOÃO  silva ",
         order_by="email desc",
+        show_deleted=True,
     )
 
     assert codec.decode_query(request) == UserQuery(
@@ -220,5 +233,6 @@ def test_questions_are_read_whole() -> None:
         Status.DEACTIVATED,
         ["joao", "silva"],
         UserOrder(OrderField.EMAIL, descending=True),
+        show_deleted=True,
     )
     assert codec.decode_query(pb.ListUsersRequest()) == UserQuery(words=[])

@@ -112,7 +112,13 @@ class _ErrorReasonEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_ErrorReaso
     """
     ERROR_REASON_OWN_ACCOUNT: _ErrorReason.ValueType  # 65
     """ERROR_REASON_OWN_ACCOUNT: nobody changes their own role, or deactivates
-    or reactivates themselves. Status FAILED_PRECONDITION.
+    or reactivates, deletes or undeletes themselves. Status FAILED_PRECONDITION.
+    """
+    ERROR_REASON_USER_DELETED: _ErrorReason.ValueType  # 66
+    """ERROR_REASON_USER_DELETED: the person is deleted; undelete them first. Metadata: `user_id`. Status FAILED_PRECONDITION."""
+    ERROR_REASON_FIRST_MASTER: _ErrorReason.ValueType  # 67
+    """ERROR_REASON_FIRST_MASTER: the first administrator comes from the settings
+    and can be deactivated, not deleted. Status FAILED_PRECONDITION.
     """
     ERROR_REASON_COMPANY_NOT_FOUND: _ErrorReason.ValueType  # 80
     """ERROR_REASON_COMPANY_NOT_FOUND: no such company in reach. Metadata: `company_id`. Status NOT_FOUND."""
@@ -265,7 +271,13 @@ devices belong to a company, and none is named. Status INVALID_ARGUMENT.
 """
 ERROR_REASON_OWN_ACCOUNT: ErrorReason.ValueType  # 65
 """ERROR_REASON_OWN_ACCOUNT: nobody changes their own role, or deactivates
-or reactivates themselves. Status FAILED_PRECONDITION.
+or reactivates, deletes or undeletes themselves. Status FAILED_PRECONDITION.
+"""
+ERROR_REASON_USER_DELETED: ErrorReason.ValueType  # 66
+"""ERROR_REASON_USER_DELETED: the person is deleted; undelete them first. Metadata: `user_id`. Status FAILED_PRECONDITION."""
+ERROR_REASON_FIRST_MASTER: ErrorReason.ValueType  # 67
+"""ERROR_REASON_FIRST_MASTER: the first administrator comes from the settings
+and can be deactivated, not deleted. Status FAILED_PRECONDITION.
 """
 ERROR_REASON_COMPANY_NOT_FOUND: ErrorReason.ValueType  # 80
 """ERROR_REASON_COMPANY_NOT_FOUND: no such company in reach. Metadata: `company_id`. Status NOT_FOUND."""

@@ -37,6 +37,7 @@ class UserChanged(message.Message):
     OCCUR_TIME_FIELD_NUMBER: builtins.int
     LANGUAGE_CODE_FIELD_NUMBER: builtins.int
     PHONE_NUMBER_FIELD_NUMBER: builtins.int
+    PURGED_FIELD_NUMBER: builtins.int
     event_id: builtins.str
     """EventId identifies the event, a UUID."""
     user_id: builtins.str
@@ -50,13 +51,18 @@ class UserChanged(message.Message):
     role: options_pb2.Role.ValueType
     """Role is what the person may do."""
     active: builtins.bool
-    """Active is false while the person is deactivated."""
+    """Active is false while the person is deactivated or deleted."""
     version: builtins.int
     """Version counts the person's changes from 1."""
     language_code: builtins.str
     """LanguageCode is the language that the person is written to in, `en` or `pt`."""
     phone_number: builtins.str
     """PhoneNumber is the person's telephone number in E.164; empty if none is known."""
+    purged: builtins.bool
+    """Purged is true once the person was erased. Nothing personal is said of them
+    then (`email`, `display_name`, `language_code` and `phone_number` are empty),
+    consumers erase what they hold, and no change follows.
+    """
     @builtins.property
     def occur_time(self) -> timestamp_pb2.Timestamp:
         """OccurTime is when it happened."""
@@ -75,9 +81,10 @@ class UserChanged(message.Message):
         occur_time: timestamp_pb2.Timestamp | None = ...,
         language_code: builtins.str = ...,
         phone_number: builtins.str = ...,
+        purged: builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["occur_time", b"occur_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["active", b"active", "company_id", b"company_id", "display_name", b"display_name", "email", b"email", "event_id", b"event_id", "language_code", b"language_code", "occur_time", b"occur_time", "phone_number", b"phone_number", "role", b"role", "user_id", b"user_id", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["active", b"active", "company_id", b"company_id", "display_name", b"display_name", "email", b"email", "event_id", b"event_id", "language_code", b"language_code", "occur_time", b"occur_time", "phone_number", b"phone_number", "purged", b"purged", "role", b"role", "user_id", b"user_id", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...

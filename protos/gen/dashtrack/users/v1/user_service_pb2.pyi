@@ -62,6 +62,8 @@ class User(message.Message):
     ETAG_FIELD_NUMBER: builtins.int
     LANGUAGE_CODE_FIELD_NUMBER: builtins.int
     PHONE_NUMBER_FIELD_NUMBER: builtins.int
+    DELETE_TIME_FIELD_NUMBER: builtins.int
+    PURGE_TIME_FIELD_NUMBER: builtins.int
     user_id: builtins.str
     """Output only. UserId identifies the person, a UUID."""
     company_id: builtins.str
@@ -96,6 +98,16 @@ class User(message.Message):
     def update_time(self) -> timestamp_pb2.Timestamp:
         """Output only. UpdateTime is when the person was last changed."""
 
+    @builtins.property
+    def delete_time(self) -> timestamp_pb2.Timestamp:
+        """Output only. DeleteTime is when the person was deleted; left out if they
+        are not. A deleted person may not log in, whatever their status.
+        """
+
+    @builtins.property
+    def purge_time(self) -> timestamp_pb2.Timestamp:
+        """Output only. PurgeTime is when a deleted person is erased for good."""
+
     def __init__(
         self,
         *,
@@ -110,10 +122,12 @@ class User(message.Message):
         etag: builtins.str = ...,
         language_code: builtins.str = ...,
         phone_number: builtins.str = ...,
+        delete_time: timestamp_pb2.Timestamp | None = ...,
+        purge_time: timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["create_time", b"create_time", "update_time", b"update_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["create_time", b"create_time", "delete_time", b"delete_time", "purge_time", b"purge_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["company_id", b"company_id", "create_time", b"create_time", "display_name", b"display_name", "email", b"email", "etag", b"etag", "language_code", b"language_code", "phone_number", b"phone_number", "role", b"role", "status", b"status", "update_time", b"update_time", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["company_id", b"company_id", "create_time", b"create_time", "delete_time", b"delete_time", "display_name", b"display_name", "email", b"email", "etag", b"etag", "language_code", b"language_code", "phone_number", b"phone_number", "purge_time", b"purge_time", "role", b"role", "status", b"status", "update_time", b"update_time", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -223,6 +237,7 @@ class ListUsersRequest(message.Message):
     STATUS_FIELD_NUMBER: builtins.int
     QUERY_FIELD_NUMBER: builtins.int
     ORDER_BY_FIELD_NUMBER: builtins.int
+    SHOW_DELETED_FIELD_NUMBER: builtins.int
     page_size: builtins.int
     """PageSize is the most people to return; 50 if 0, 1,000 at most."""
     page_token: builtins.str
@@ -243,6 +258,8 @@ class ListUsersRequest(message.Message):
     """OrderBy is `create_time`, `display_name` or `email`, alone or followed by
     ` asc` or ` desc`. Case and accents of names don't count. Defaults to `create_time`.
     """
+    show_deleted: builtins.bool
+    """ShowDeleted lists deleted people as well, until they are purged."""
     def __init__(
         self,
         *,
@@ -253,10 +270,11 @@ class ListUsersRequest(message.Message):
         status: User.Status.ValueType = ...,
         query: builtins.str = ...,
         order_by: builtins.str = ...,
+        show_deleted: builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["company_id", b"company_id", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "query", b"query", "role", b"role", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["company_id", b"company_id", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "query", b"query", "role", b"role", "show_deleted", b"show_deleted", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -339,6 +357,46 @@ class DeactivateUserRequest(message.Message):
 @typing.final
 class ReactivateUserRequest(message.Message):
     """ReactivateUserRequest names a person."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    USER_ID_FIELD_NUMBER: builtins.int
+    user_id: builtins.str
+    """Required. UserId is the person's id."""
+    def __init__(
+        self,
+        *,
+        user_id: builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["user_id", b"user_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class DeleteUserRequest(message.Message):
+    """DeleteUserRequest names a person."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    USER_ID_FIELD_NUMBER: builtins.int
+    user_id: builtins.str
+    """Required. UserId is the person's id."""
+    def __init__(
+        self,
+        *,
+        user_id: builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["user_id", b"user_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class UndeleteUserRequest(message.Message):
+    """UndeleteUserRequest names a deleted person."""
 
     DESCRIPTOR: descriptor.Descriptor
 

@@ -75,6 +75,16 @@ class UserServiceStub:
                 request_serializer=dashtrack_dot_users_dot_v1_dot_user__service__pb2.ReactivateUserRequest.SerializeToString,
                 response_deserializer=dashtrack_dot_users_dot_v1_dot_user__service__pb2.User.FromString,
                 _registered_method=True)
+        self.DeleteUser = channel.unary_unary(
+                '/dashtrack.users.v1.UserService/DeleteUser',
+                request_serializer=dashtrack_dot_users_dot_v1_dot_user__service__pb2.DeleteUserRequest.SerializeToString,
+                response_deserializer=dashtrack_dot_users_dot_v1_dot_user__service__pb2.User.FromString,
+                _registered_method=True)
+        self.UndeleteUser = channel.unary_unary(
+                '/dashtrack.users.v1.UserService/UndeleteUser',
+                request_serializer=dashtrack_dot_users_dot_v1_dot_user__service__pb2.UndeleteUserRequest.SerializeToString,
+                response_deserializer=dashtrack_dot_users_dot_v1_dot_user__service__pb2.User.FromString,
+                _registered_method=True)
 
 
 class UserServiceServicer:
@@ -112,7 +122,7 @@ class UserServiceServicer:
     def UpdateCurrentUser(self, request, context):
         """UpdateCurrentUser changes the caller's own name, language or telephone number.
 
-        Errors: USER_NOT_FOUND, UPDATE_MASK_INVALID, EDIT_CONFLICT.
+        Errors: USER_NOT_FOUND, UPDATE_MASK_INVALID, USER_DELETED, EDIT_CONFLICT.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -132,7 +142,7 @@ class UserServiceServicer:
         """UpdateUser changes a person's name, role, language or telephone number.
 
         Errors: USER_NOT_FOUND, UPDATE_MASK_INVALID, ROLE_NOT_GRANTABLE, OWN_ACCOUNT,
-        COMPANY_REQUIRED, EDIT_CONFLICT.
+        COMPANY_REQUIRED, USER_DELETED, EDIT_CONFLICT.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -142,7 +152,7 @@ class UserServiceServicer:
         """DeactivateUser ends a person's access; their sessions end within seconds.
         Deactivating again changes nothing.
 
-        Errors: USER_NOT_FOUND, OWN_ACCOUNT, ROLE_NOT_GRANTABLE.
+        Errors: USER_NOT_FOUND, OWN_ACCOUNT, ROLE_NOT_GRANTABLE, USER_DELETED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -153,6 +163,27 @@ class UserServiceServicer:
         with the password that they had, within seconds. Sessions that were ended
         stay ended; whoever never had a password is invited again. Reactivating an
         active person changes nothing.
+
+        Errors: USER_NOT_FOUND, OWN_ACCOUNT, ROLE_NOT_GRANTABLE, USER_DELETED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteUser(self, request, context):
+        """DeleteUser ends a person's access and hides them from lists. Until
+        `purge_time` they can be had back; then everything personal about them is
+        erased and their e-mail address is free again. Deleting again changes nothing.
+
+        Errors: USER_NOT_FOUND, OWN_ACCOUNT, ROLE_NOT_GRANTABLE, FIRST_MASTER.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UndeleteUser(self, request, context):
+        """UndeleteUser brings a deleted person back as they were, with the password
+        that they had and no session. Undeleting who is not deleted changes nothing.
 
         Errors: USER_NOT_FOUND, OWN_ACCOUNT, ROLE_NOT_GRANTABLE.
         """
@@ -201,6 +232,16 @@ def add_UserServiceServicer_to_server(servicer, server):
             'ReactivateUser': grpc.unary_unary_rpc_method_handler(
                     servicer.ReactivateUser,
                     request_deserializer=dashtrack_dot_users_dot_v1_dot_user__service__pb2.ReactivateUserRequest.FromString,
+                    response_serializer=dashtrack_dot_users_dot_v1_dot_user__service__pb2.User.SerializeToString,
+            ),
+            'DeleteUser': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteUser,
+                    request_deserializer=dashtrack_dot_users_dot_v1_dot_user__service__pb2.DeleteUserRequest.FromString,
+                    response_serializer=dashtrack_dot_users_dot_v1_dot_user__service__pb2.User.SerializeToString,
+            ),
+            'UndeleteUser': grpc.unary_unary_rpc_method_handler(
+                    servicer.UndeleteUser,
+                    request_deserializer=dashtrack_dot_users_dot_v1_dot_user__service__pb2.UndeleteUserRequest.FromString,
                     response_serializer=dashtrack_dot_users_dot_v1_dot_user__service__pb2.User.SerializeToString,
             ),
     }
@@ -420,6 +461,60 @@ class UserService:
             target,
             '/dashtrack.users.v1.UserService/ReactivateUser',
             dashtrack_dot_users_dot_v1_dot_user__service__pb2.ReactivateUserRequest.SerializeToString,
+            dashtrack_dot_users_dot_v1_dot_user__service__pb2.User.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteUser(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dashtrack.users.v1.UserService/DeleteUser',
+            dashtrack_dot_users_dot_v1_dot_user__service__pb2.DeleteUserRequest.SerializeToString,
+            dashtrack_dot_users_dot_v1_dot_user__service__pb2.User.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UndeleteUser(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dashtrack.users.v1.UserService/UndeleteUser',
+            dashtrack_dot_users_dot_v1_dot_user__service__pb2.UndeleteUserRequest.SerializeToString,
             dashtrack_dot_users_dot_v1_dot_user__service__pb2.User.FromString,
             options,
             channel_credentials,

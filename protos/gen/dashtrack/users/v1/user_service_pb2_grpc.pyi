@@ -35,7 +35,7 @@ class UserServiceStub:
     UpdateCurrentUser: aio.UnaryUnaryMultiCallable[user_service_pb2.UpdateCurrentUserRequest, user_service_pb2.User]
     """UpdateCurrentUser changes the caller's own name, language or telephone number.
 
-    Errors: USER_NOT_FOUND, UPDATE_MASK_INVALID, EDIT_CONFLICT.
+    Errors: USER_NOT_FOUND, UPDATE_MASK_INVALID, USER_DELETED, EDIT_CONFLICT.
     """
     ListUsers: aio.UnaryUnaryMultiCallable[user_service_pb2.ListUsersRequest, user_service_pb2.ListUsersResponse]
     """ListUsers lists people, oldest first unless told otherwise. Going on from
@@ -47,19 +47,32 @@ class UserServiceStub:
     """UpdateUser changes a person's name, role, language or telephone number.
 
     Errors: USER_NOT_FOUND, UPDATE_MASK_INVALID, ROLE_NOT_GRANTABLE, OWN_ACCOUNT,
-    COMPANY_REQUIRED, EDIT_CONFLICT.
+    COMPANY_REQUIRED, USER_DELETED, EDIT_CONFLICT.
     """
     DeactivateUser: aio.UnaryUnaryMultiCallable[user_service_pb2.DeactivateUserRequest, user_service_pb2.User]
     """DeactivateUser ends a person's access; their sessions end within seconds.
     Deactivating again changes nothing.
 
-    Errors: USER_NOT_FOUND, OWN_ACCOUNT, ROLE_NOT_GRANTABLE.
+    Errors: USER_NOT_FOUND, OWN_ACCOUNT, ROLE_NOT_GRANTABLE, USER_DELETED.
     """
     ReactivateUser: aio.UnaryUnaryMultiCallable[user_service_pb2.ReactivateUserRequest, user_service_pb2.User]
     """ReactivateUser gives a deactivated person their access back: they log in
     with the password that they had, within seconds. Sessions that were ended
     stay ended; whoever never had a password is invited again. Reactivating an
     active person changes nothing.
+
+    Errors: USER_NOT_FOUND, OWN_ACCOUNT, ROLE_NOT_GRANTABLE, USER_DELETED.
+    """
+    DeleteUser: aio.UnaryUnaryMultiCallable[user_service_pb2.DeleteUserRequest, user_service_pb2.User]
+    """DeleteUser ends a person's access and hides them from lists. Until
+    `purge_time` they can be had back; then everything personal about them is
+    erased and their e-mail address is free again. Deleting again changes nothing.
+
+    Errors: USER_NOT_FOUND, OWN_ACCOUNT, ROLE_NOT_GRANTABLE, FIRST_MASTER.
+    """
+    UndeleteUser: aio.UnaryUnaryMultiCallable[user_service_pb2.UndeleteUserRequest, user_service_pb2.User]
+    """UndeleteUser brings a deleted person back as they were, with the password
+    that they had and no session. Undeleting who is not deleted changes nothing.
 
     Errors: USER_NOT_FOUND, OWN_ACCOUNT, ROLE_NOT_GRANTABLE.
     """
@@ -109,7 +122,7 @@ class UserServiceServicer(metaclass=abc_1.ABCMeta):
     ) -> abc.Awaitable[user_service_pb2.User]:
         """UpdateCurrentUser changes the caller's own name, language or telephone number.
 
-        Errors: USER_NOT_FOUND, UPDATE_MASK_INVALID, EDIT_CONFLICT.
+        Errors: USER_NOT_FOUND, UPDATE_MASK_INVALID, USER_DELETED, EDIT_CONFLICT.
         """
 
     @abc_1.abstractmethod
@@ -133,7 +146,7 @@ class UserServiceServicer(metaclass=abc_1.ABCMeta):
         """UpdateUser changes a person's name, role, language or telephone number.
 
         Errors: USER_NOT_FOUND, UPDATE_MASK_INVALID, ROLE_NOT_GRANTABLE, OWN_ACCOUNT,
-        COMPANY_REQUIRED, EDIT_CONFLICT.
+        COMPANY_REQUIRED, USER_DELETED, EDIT_CONFLICT.
         """
 
     @abc_1.abstractmethod
@@ -145,7 +158,7 @@ class UserServiceServicer(metaclass=abc_1.ABCMeta):
         """DeactivateUser ends a person's access; their sessions end within seconds.
         Deactivating again changes nothing.
 
-        Errors: USER_NOT_FOUND, OWN_ACCOUNT, ROLE_NOT_GRANTABLE.
+        Errors: USER_NOT_FOUND, OWN_ACCOUNT, ROLE_NOT_GRANTABLE, USER_DELETED.
         """
 
     @abc_1.abstractmethod
@@ -158,6 +171,31 @@ class UserServiceServicer(metaclass=abc_1.ABCMeta):
         with the password that they had, within seconds. Sessions that were ended
         stay ended; whoever never had a password is invited again. Reactivating an
         active person changes nothing.
+
+        Errors: USER_NOT_FOUND, OWN_ACCOUNT, ROLE_NOT_GRANTABLE, USER_DELETED.
+        """
+
+    @abc_1.abstractmethod
+    def DeleteUser(
+        self,
+        request: user_service_pb2.DeleteUserRequest,
+        context: aio.ServicerContext[user_service_pb2.DeleteUserRequest, abc.Awaitable[user_service_pb2.User]],
+    ) -> abc.Awaitable[user_service_pb2.User]:
+        """DeleteUser ends a person's access and hides them from lists. Until
+        `purge_time` they can be had back; then everything personal about them is
+        erased and their e-mail address is free again. Deleting again changes nothing.
+
+        Errors: USER_NOT_FOUND, OWN_ACCOUNT, ROLE_NOT_GRANTABLE, FIRST_MASTER.
+        """
+
+    @abc_1.abstractmethod
+    def UndeleteUser(
+        self,
+        request: user_service_pb2.UndeleteUserRequest,
+        context: aio.ServicerContext[user_service_pb2.UndeleteUserRequest, abc.Awaitable[user_service_pb2.User]],
+    ) -> abc.Awaitable[user_service_pb2.User]:
+        """UndeleteUser brings a deleted person back as they were, with the password
+        that they had and no session. Undeleting who is not deleted changes nothing.
 
         Errors: USER_NOT_FOUND, OWN_ACCOUNT, ROLE_NOT_GRANTABLE.
         """
