@@ -138,7 +138,7 @@ Look at it as the manager (passwords: {state.file}):
 
   TOKEN=$(python3 -c "{select}" < {shlex.quote(str(state.file))} \\
     | curl -sf {login} | python3 -c "{extract}")
-  curl -sf {addresses.rest}/v1/devices?pageSize=3 {bearer} {pretty}
+  curl -sf "{addresses.rest}/v1/devices?pageSize=3" {bearer} {pretty}
   curl -sf {device}/latest {bearer} {pretty}
   curl -sf "{device}/sensors/speed_kmh/readings?pageSize=5" {bearer} {pretty}
   curl -sN --max-time 10 "{addresses.rest}/v1/readings:watch?deviceId={device_id}" {bearer}
