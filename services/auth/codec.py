@@ -112,6 +112,7 @@ def decode_user_changed(payload: bytes) -> PersonChange:
         active=event.active,
         version=event.version,
         purged=event.purged,
+        invite=event.invite,
     )
 
 

@@ -12,7 +12,7 @@ from services.users.clients import GrpcCompanyDirectory
 from services.users.grpc_api import SERVICE_NAME, UserServicer
 from services.users.settings import UsersSettings
 from services.users.storage.repository import PostgresTransactions
-from services.users.usecases import PurgeDeletedUsers, UserUseCases
+from services.users.usecases import Lapses, PurgeDeletedUsers, UserUseCases
 from services.users.workers import purge_worker
 
 
@@ -24,7 +24,10 @@ async def build(runtime: Runtime[UsersSettings]) -> App:
         GrpcCompanyDirectory(runtime.channels.channel(runtime.settings.companies_target)),
         clock=_utc_now,
         new_id=new_id,
-        deleted_kept=timedelta(seconds=runtime.settings.deleted_kept_s),
+        lapses=Lapses(
+            deleted_kept=timedelta(seconds=runtime.settings.deleted_kept_s),
+            invitation_interval=timedelta(seconds=runtime.settings.invitation_interval_s),
+        ),
     )
     await usecases.ensure_first_master(runtime.settings.bootstrap_email)
 

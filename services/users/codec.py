@@ -135,11 +135,14 @@ def encode_user(user: User) -> user_service_pb2.User:
         phone_number=user.phone_number,
         delete_time=encode_time(user.delete_time) if user.delete_time else None,
         purge_time=encode_time(user.purge_time) if user.purge_time else None,
+        invite_time=encode_time(user.invite_time),
     )
 
 
-def encode_user_changed(event_id: uuid.UUID, user: User, *, purged: bool = False) -> bytes:
-    """Write the event that tells how a person stands, or that they were purged."""
+def encode_user_changed(
+    event_id: uuid.UUID, user: User, *, invite: bool = False, purged: bool = False
+) -> bytes:
+    """Write the event that tells how a person stands, and what else is to be done."""
     event = user_events_pb2.UserChanged(
         event_id=str(event_id),
         user_id=str(user.user_id),
@@ -153,6 +156,7 @@ def encode_user_changed(event_id: uuid.UUID, user: User, *, purged: bool = False
         language_code=user.language_code,
         phone_number=user.phone_number,
         purged=purged,
+        invite=invite,
     )
     return event.SerializeToString()
 

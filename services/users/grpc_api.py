@@ -66,3 +66,7 @@ class UserServicer(UserServiceServicer):
     async def UndeleteUser(self, request: pb.UndeleteUserRequest, context: Any) -> pb.User:
         user_id = decode_id(request.user_id)
         return codec.encode_user(await self._usecases.undelete_user(current_caller(), user_id))
+
+    async def ResendInvitation(self, request: pb.ResendInvitationRequest, context: Any) -> pb.User:
+        user_id = decode_id(request.user_id)
+        return codec.encode_user(await self._usecases.resend_invitation(current_caller(), user_id))

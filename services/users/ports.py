@@ -83,6 +83,9 @@ class UserEvents(Protocol):
     async def announce(self, user: User) -> None:
         """Publish how a person stands, if and when the transaction commits."""
 
+    async def announce_invited(self, user: User) -> None:
+        """Publish that a person is to be invited again, if and when the transaction commits."""
+
     async def announce_purged(self, user: User) -> None:
         """Publish that a person was erased, if and when the transaction commits."""
 

@@ -33,3 +33,6 @@ class UsersSettings(ServiceSettings):
     purge_interval_s: float = Field(
         600.0, gt=0, le=86_400, description="How often people are looked for who are to be purged."
     )
+    invitation_interval_s: float = Field(
+        300.0, gt=0, le=86_400, description="How long nobody is invited again."
+    )

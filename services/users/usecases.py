@@ -27,6 +27,16 @@ class UserPage:
     next_after: ListPosition | None
 
 
+@dataclass(frozen=True, slots=True)
+class Lapses:
+    """How long things take that time decides about."""
+
+    deleted_kept: timedelta
+    """How long a deleted person can be had back."""
+    invitation_interval: timedelta
+    """How long nobody is invited again."""
+
+
 class UserUseCases:
     """The operations on people."""
 
@@ -36,11 +46,11 @@ class UserUseCases:
         companies: CompanyDirectory,
         clock: Clock,
         new_id: IdSource,
-        deleted_kept: timedelta,
+        lapses: Lapses,
     ) -> None:
         self._transactions = transactions
         self._companies = companies
-        self._deleted_kept = deleted_kept
+        self._lapses = lapses
         self._clock = clock
         self._new_id = new_id
 
@@ -113,12 +123,20 @@ class UserUseCases:
         async with self._managed(caller, user_id) as (work, user):
             return await _store(work, caller.scope, user, user.reactivated(self._clock()))
 
+    async def resend_invitation(self, caller: Caller, user_id: uuid.UUID) -> User:
+        """Have a person sent a fresh invitation."""
+        async with self._managed(caller, user_id) as (work, user):
+            changed = user.invited_again(self._clock(), self._lapses.invitation_interval)
+            await work.users.save(caller.scope, changed)
+            await work.events.announce_invited(changed)
+        return changed
+
     async def delete_user(self, caller: Caller, user_id: uuid.UUID) -> User:
         """End a person's access and have them purged later; changes nothing if that was done."""
         async with self._managed(caller, user_id) as (work, user):
             if user_id == FIRST_MASTER_ID:
                 raise FirstMasterKept
-            changed = user.deleted(self._clock(), self._deleted_kept)
+            changed = user.deleted(self._clock(), self._lapses.deleted_kept)
             return await _store(work, caller.scope, user, changed)
 
     async def undelete_user(self, caller: Caller, user_id: uuid.UUID) -> User:

@@ -86,8 +86,9 @@ def translated_company(tenant: Tenant) -> Message:
     return companies.UpdateCompanyRequest(company=company)
 
 
-# What answers about something that is there; the device is, and has sent nothing yet.
-FOUND = frozenset({"", "SENSOR_NOT_FOUND"})
+# What answers about something that is there: the device has sent nothing yet, the person was
+# invited a moment ago.
+FOUND = frozenset({"", "SENSOR_NOT_FOUND", "INVITATION_THROTTLED"})
 
 
 @dataclass(frozen=True)
@@ -125,6 +126,7 @@ REACHES: Mapping[str, Reach] = {
     # Deletion comes before it is undone, and what is deleted is in reach all the same.
     "/dashtrack.users.v1.UserService/DeleteUser": of_user(users.DeleteUserRequest),
     "/dashtrack.users.v1.UserService/UndeleteUser": of_user(users.UndeleteUserRequest),
+    "/dashtrack.users.v1.UserService/ResendInvitation": of_user(users.ResendInvitationRequest),
     "/dashtrack.companies.v1.CompanyService/GetCompany": of_company(companies.GetCompanyRequest),
     "/dashtrack.companies.v1.CompanyService/UpdateCompany": Reach(
         translated_company, "COMPANY_NOT_FOUND"

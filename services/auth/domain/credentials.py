@@ -79,6 +79,8 @@ class PersonChange:
     version: int
     purged: bool = False
     """The person is erased; nothing else is said of them."""
+    invite: bool = False
+    """The person is to be invited again, unless they have accepted."""
 
     def applied_to(self, credential: Credential | None) -> Credential:
         """Return the credential after the change."""

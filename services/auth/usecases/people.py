@@ -52,6 +52,9 @@ class ApplyPersonChange:
     async def _apply(self, tx: Transaction, change: PersonChange) -> bool:
         before = await tx.credentials.lock(change.user_id)
         if before is not None and before.user_version >= change.version:
+            # The newer version that has overtaken the wish for an invitation doesn't carry it.
+            if change.invite and before.status is CredentialStatus.INVITED:
+                await self._invite_again(tx, change)
             return False
         if change.purged:
             return before is not None and await self._erase(tx, before)
@@ -62,6 +65,8 @@ class ApplyPersonChange:
             await tx.mails.withdraw(after.user_id)
         elif after.status is CredentialStatus.INVITED and _needs_invitation(before):
             await self._invite(tx, change)
+        elif after.status is CredentialStatus.INVITED and change.invite:
+            await self._invite_again(tx, change)
         return before is not None and await self._end_tokens(tx, before, after)
 
     async def _erase(self, tx: Transaction, credential: Credential) -> bool:
@@ -80,6 +85,11 @@ class ApplyPersonChange:
         await tx.mails.add(
             invitation_mail(self._new_id(), change, code, expires_at), change.user_id, now
         )
+
+    async def _invite_again(self, tx: Transaction, change: PersonChange) -> None:
+        """Send a fresh code; a mail that still waits holds one that no longer works."""
+        await tx.mails.withdraw(change.user_id)
+        await self._invite(tx, change)
 
     async def _end_tokens(self, tx: Transaction, before: Credential, after: Credential) -> bool:
         """End tokens that say what no longer holds; with the access, sessions end as well."""

@@ -97,3 +97,25 @@ class FirstMasterKept(DomainError):
     def __init__(self) -> None:
         """Point to what is possible."""
         super().__init__("The first administrator can be deactivated, not deleted.")
+
+
+class UserDeactivated(DomainError):
+    """Whoever has no access is invited to nothing."""
+
+    kind = Kind.PRECONDITION
+    reason = "USER_DEACTIVATED"
+
+    def __init__(self, user_id: uuid.UUID) -> None:
+        """Name the person."""
+        super().__init__("This person is deactivated; reactivate them.", user_id=str(user_id))
+
+
+class InvitationThrottled(DomainError):
+    """The person was invited a moment ago."""
+
+    kind = Kind.EXHAUSTED
+    reason = "INVITATION_THROTTLED"
+
+    def __init__(self, retry_after_s: float) -> None:
+        """Say when the next invitation may be sent."""
+        super().__init__("The last invitation is quite new.", retry_after_s=retry_after_s)

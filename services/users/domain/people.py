@@ -14,7 +14,9 @@ from services.chassis.errors import EditConflict, UpdateMaskInvalid, invalid_fie
 from services.chassis.identity import Caller, Role, TenantScope
 from services.users.domain.errors import (
     CompanyRequired,
+    InvitationThrottled,
     RoleNotGrantable,
+    UserDeactivated,
     UserDeleted,
     UserNotFound,
 )
@@ -93,6 +95,8 @@ class User:
     version: int
     create_time: datetime
     update_time: datetime
+    invite_time: datetime
+    """When an invitation was last asked for."""
     delete_time: datetime | None = None
     purge_time: datetime | None = None
     """When a deleted person is erased."""
@@ -121,6 +125,7 @@ class User:
             version=1,
             create_time=now,
             update_time=now,
+            invite_time=now,
         )
 
     @property
@@ -195,6 +200,22 @@ class User:
         """
         self._require_undeleted()
         return self._followed_by(dataclasses.replace(self, status=Status.ACTIVE), now)
+
+    def invited_again(self, now: datetime, interval: timedelta) -> Self:
+        """Return the version that is sent a fresh invitation.
+
+        Raises:
+            UserDeleted: the person is deleted.
+            UserDeactivated: the person is deactivated.
+            InvitationThrottled: the last invitation is newer than the interval.
+        """
+        self._require_undeleted()
+        if self.status is not Status.ACTIVE:
+            raise UserDeactivated(self.user_id)
+        wait = self.invite_time + interval - now
+        if wait > timedelta(0):
+            raise InvitationThrottled(wait.total_seconds())
+        return self._followed_by(dataclasses.replace(self, invite_time=now), now)
 
     def deleted(self, now: datetime, kept: timedelta) -> Self:
         """Return the version that is kept for so long: this one if it is deleted already."""

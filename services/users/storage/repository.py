@@ -134,15 +134,19 @@ class OutboxUserEvents:
 
     async def announce(self, user: User) -> None:
         """Store the event that tells how a person stands."""
-        await self._append(user, purged=False)
+        await self._append(user)
+
+    async def announce_invited(self, user: User) -> None:
+        """Store the event that has a person invited again."""
+        await self._append(user, invite=True)
 
     async def announce_purged(self, user: User) -> None:
         """Store the event that tells that a person was erased."""
         await self._append(user, purged=True)
 
-    async def _append(self, user: User, *, purged: bool) -> None:
+    async def _append(self, user: User, *, invite: bool = False, purged: bool = False) -> None:
         event_id = new_id()
-        payload = codec.encode_user_changed(event_id, user, purged=purged)
+        payload = codec.encode_user_changed(event_id, user, invite=invite, purged=purged)
         await append_event(self._session, EventRecord(event_id, USER_CHANGED_SUBJECT, payload))
 
 
@@ -205,6 +209,8 @@ def _user(row: UserRow) -> User:
         version=row.version,
         create_time=row.create_time,
         update_time=row.update_time,
+        # A row of an older version of the service has none.
+        invite_time=row.invite_time or row.create_time,
         delete_time=row.delete_time,
         purge_time=row.purge_time,
     )

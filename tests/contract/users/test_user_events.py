@@ -1,6 +1,6 @@
 """What is announced commits with the change that it tells of, or not at all."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from dashtrack.users.v1.user_events_pb2 import UserChanged
@@ -15,12 +15,13 @@ from services.users.storage.tables import OUTBOX
 from tests.fixtures.users_fakes import FakeTransactions
 
 Announced = tuple[str, int]
+DAY = timedelta(days=1)
 
 
 async def announced(transactions: Transactions, request: pytest.FixtureRequest) -> set[Announced]:
     """Read who was announced, and at which version, from wherever the adapter keeps it."""
     if isinstance(transactions, FakeTransactions):
-        told = [*transactions.announced, *transactions.purged]
+        told = [*transactions.announced, *transactions.invited, *transactions.purged]
         return {(str(user.user_id), user.version) for user in told}
     database: Database = request.getfixturevalue("database")
     async with database.transaction() as session:
@@ -41,7 +42,9 @@ async def test_events_share_the_fate_of_the_change(
     async def change() -> None:
         async with transactions.begin() as work:
             await work.events.announce(user)
-            await work.events.announce_purged(user.purged(datetime.now(UTC)))
+            again = user.invited_again(user.invite_time + DAY, DAY)
+            await work.events.announce_invited(again)
+            await work.events.announce_purged(again.purged(datetime.now(UTC)))
             if not commits:
                 raise RuntimeError("half way")
 
@@ -52,5 +55,5 @@ async def test_events_share_the_fate_of_the_change(
             await change()
 
     found = await announced(transactions, request)
-    for version in (1, 2):
+    for version in (1, 2, 3):
         assert ((str(user.user_id), version) in found) is commits

@@ -111,6 +111,19 @@ async def test_versions_follow_one_another(transactions: Transactions) -> None:
         assert await work.users.get(EVERYTHING, user.user_id) == second
 
 
+async def test_invitations_are_remembered(transactions: Transactions) -> None:
+    """When somebody was last invited is read as it was stored."""
+    user = await stored(transactions, person())
+    again = user.invited_again(LATER, timedelta(minutes=5))
+
+    async with transactions.begin() as work:
+        await work.users.save(scope_of(user), again)
+
+    async with transactions.begin() as work:
+        assert await work.users.get(EVERYTHING, user.user_id) == again
+    assert again.invite_time == LATER
+
+
 async def test_failed_transactions_leave_nothing(transactions: Transactions) -> None:
     """What was stored before the failure is not there after it."""
     user = person()

@@ -75,3 +75,27 @@ def test_the_purged_leave_nothing_personal(identity: Identity) -> None:
     successor = identity.invite(user.email)
     code = identity.code(user.email, known)
     assert identity.accept(code).user_id == successor.user_id != user.user_id
+
+
+def test_a_fresh_invitation_replaces_the_first(identity: Identity) -> None:
+    """The new code works, the old one does not, and whoever has accepted is sent nothing more."""
+    user = identity.invite()
+    first = identity.code(user.email)
+    request = pb.ResendInvitationRequest(user_id=user.user_id)
+    long_ago = "update users set invite_time = now() - interval '1 day' where user_id = $1"
+    identity.query_users(long_ago, user.user_id)
+
+    invited = identity.call("ResendInvitation", request)
+
+    second = identity.code(user.email, [first])
+    assert invited.invite_time.ToDatetime() > user.invite_time.ToDatetime()
+    with refused(StatusCode.FAILED_PRECONDITION, "INVITATION_INVALID"):
+        identity.accept(first)
+    assert identity.accept(second).user_id == user.user_id
+
+    identity.query_users(long_ago, user.user_id)
+    identity.call("ResendInvitation", request)
+    # Events are taken in one after the other: once this one arrived, the one before has.
+    identity.code(identity.invite().email)
+    assert set(identity.site.codes_for(user.email)) == {first, second}
+    assert identity.login(user.email).user_id == user.user_id

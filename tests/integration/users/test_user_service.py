@@ -152,6 +152,7 @@ def test_foreign_and_unknown_look_the_same(people: Any, foreign_company_id: uuid
             ("ReactivateUser", pb.ReactivateUserRequest(user_id=user_id)),
             ("DeleteUser", pb.DeleteUserRequest(user_id=user_id)),
             ("UndeleteUser", pb.UndeleteUserRequest(user_id=user_id)),
+            ("ResendInvitation", pb.ResendInvitationRequest(user_id=user_id)),
             (
                 "UpdateUser",
                 pb.UpdateUserRequest(user=pb.User(user_id=user_id, display_name="Rui")),
@@ -301,3 +302,19 @@ def test_refusals_of_deletion_say_why(people: Any) -> None:
     with refused(StatusCode.FAILED_PRECONDITION, "FIRST_MASTER"):
         first = pb.DeleteUserRequest(user_id=str(FIRST_MASTER_ID))
         people.call(Role.MASTER, "DeleteUser", first)
+
+
+def test_invitations_are_throttled(people: Any) -> None:
+    """Whoever was invited a moment ago is not invited again, and the caller learns when to."""
+    driver = people.add()
+    request = pb.ResendInvitationRequest(user_id=driver.user_id)
+
+    with refused(StatusCode.RESOURCE_EXHAUSTED, "INVITATION_THROTTLED") as refusal:
+        people.call(Role.MANAGER, "ResendInvitation", request)
+
+    assert refusal.retry_after_s
+    assert driver.invite_time == driver.create_time
+    people.call(Role.MANAGER, "DeactivateUser", pb.DeactivateUserRequest(user_id=driver.user_id))
+    with refused(StatusCode.FAILED_PRECONDITION, "USER_DEACTIVATED") as refusal:
+        people.call(Role.MANAGER, "ResendInvitation", request)
+    assert refusal.metadata == {"user_id": driver.user_id}

@@ -33,6 +33,9 @@ def test_an_event_is_read_in_full() -> None:
     assert str(change.company_id) == EVENT["company_id"]
     assert (change.email, change.display_name) == ("ada@example.com", "Ada")
     assert (change.role, change.active, change.version) == (Role.DRIVER, True, 7)
+    assert not change.invite
+    wish = UserChanged(**EVENT, invite=True)
+    assert codec.decode_user_changed(wish.SerializeToString()).invite
 
 
 @pytest.mark.parametrize(

@@ -189,3 +189,40 @@ async def test_purging_a_stranger_changes_nothing(world: AuthWorld) -> None:
 
     assert not world.store.tables.credentials
     assert not world.store.tables.revocations
+
+
+async def test_a_fresh_invitation_replaces_the_first(world: AuthWorld) -> None:
+    """The first code stops working, and its mail does not go out any more."""
+    first = a_change()
+    await world.apply_change(first)
+
+    await world.apply_change(replace(first, event_id=uuid.uuid4(), version=2, invite=True))
+
+    code = await world.invitation_code()
+    assert len(world.store.tables.invitations) == 1
+    assert (await world.accept_invitation(code, PASSWORD, ADDRESS)).user_id == first.user_id
+
+
+async def test_an_overtaken_wish_for_an_invitation_counts(world: AuthWorld) -> None:
+    """The newer version does not carry it; the credential stays at the newer version."""
+    first = a_change()
+    await world.apply_change(first)
+    await world.invitation_code()
+    await world.apply_change(replace(first, event_id=uuid.uuid4(), version=3))
+
+    await world.apply_change(replace(first, event_id=uuid.uuid4(), version=2, invite=True))
+    await world.send_all_mail()
+
+    assert len(world.mailer.sent) == 2
+    assert world.store.tables.credentials[first.user_id].user_version == 3
+
+
+async def test_whoever_has_accepted_is_not_invited_again(world: AuthWorld) -> None:
+    """Not by a newer version, nor by one that was overtaken."""
+    person = await world.add_person(user_version=5)
+
+    for version in (6, 4):
+        await world.apply_change(a_change(person, version=version, invite=True))
+    await world.send_all_mail()
+
+    assert not world.mailer.sent

@@ -35,6 +35,7 @@ people = st.builds(
     version=st.integers(1, 2**63 - 1),
     create_time=moments,
     update_time=moments,
+    invite_time=moments,
     delete_time=st.none() | moments,
     purge_time=st.none() | moments,
 )
@@ -55,6 +56,7 @@ def test_people_are_written_whole(user: User) -> None:
     assert message.phone_number == user.phone_number
     assert message.create_time.ToDatetime(UTC) == user.create_time
     assert message.update_time.ToDatetime(UTC) == user.update_time
+    assert message.invite_time.ToDatetime(UTC) == user.invite_time
     for field in ("delete_time", "purge_time"):
         moment = getattr(user, field)
         assert message.HasField(field) is (moment is not None)
@@ -68,7 +70,7 @@ def test_events_tell_how_a_person_stands(
     purged: bool,  # noqa: FBT001 - hypothesis gives it
 ) -> None:
     """The event says all that another service holds about a person."""
-    payload = codec.encode_user_changed(event_id, user, purged=purged)
+    payload = codec.encode_user_changed(event_id, user, purged=purged, invite=not purged)
     event = user_events_pb2.UserChanged.FromString(payload)
 
     assert (event.event_id, event.user_id) == (str(event_id), str(user.user_id))
@@ -76,7 +78,7 @@ def test_events_tell_how_a_person_stands(
     assert (event.email, event.display_name) == (user.email, user.display_name)
     assert options_pb2.Role.Name(event.role) == f"ROLE_{user.role.name}"
     assert event.active is (user.status is Status.ACTIVE and user.delete_time is None)
-    assert event.purged is purged
+    assert (event.purged, event.invite) == (purged, not purged)
     assert event.version == user.version
     assert event.language_code == user.language_code
     assert event.phone_number == user.phone_number

@@ -120,6 +120,14 @@ class _ErrorReasonEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_ErrorReaso
     """ERROR_REASON_FIRST_MASTER: the first administrator comes from the settings
     and can be deactivated, not deleted. Status FAILED_PRECONDITION.
     """
+    ERROR_REASON_USER_DEACTIVATED: _ErrorReason.ValueType  # 68
+    """ERROR_REASON_USER_DEACTIVATED: the person is deactivated; reactivate them, which invites those who never
+    accepted. Metadata: `user_id`. Status FAILED_PRECONDITION.
+    """
+    ERROR_REASON_INVITATION_THROTTLED: _ErrorReason.ValueType  # 69
+    """ERROR_REASON_INVITATION_THROTTLED: the person was invited a moment ago. Try again after
+    `RetryInfo.retry_delay`. Status RESOURCE_EXHAUSTED.
+    """
     ERROR_REASON_COMPANY_NOT_FOUND: _ErrorReason.ValueType  # 80
     """ERROR_REASON_COMPANY_NOT_FOUND: no such company in reach. Metadata: `company_id`. Status NOT_FOUND."""
     ERROR_REASON_COMPANY_NAME_TAKEN: _ErrorReason.ValueType  # 81
@@ -278,6 +286,14 @@ ERROR_REASON_USER_DELETED: ErrorReason.ValueType  # 66
 ERROR_REASON_FIRST_MASTER: ErrorReason.ValueType  # 67
 """ERROR_REASON_FIRST_MASTER: the first administrator comes from the settings
 and can be deactivated, not deleted. Status FAILED_PRECONDITION.
+"""
+ERROR_REASON_USER_DEACTIVATED: ErrorReason.ValueType  # 68
+"""ERROR_REASON_USER_DEACTIVATED: the person is deactivated; reactivate them, which invites those who never
+accepted. Metadata: `user_id`. Status FAILED_PRECONDITION.
+"""
+ERROR_REASON_INVITATION_THROTTLED: ErrorReason.ValueType  # 69
+"""ERROR_REASON_INVITATION_THROTTLED: the person was invited a moment ago. Try again after
+`RetryInfo.retry_delay`. Status RESOURCE_EXHAUSTED.
 """
 ERROR_REASON_COMPANY_NOT_FOUND: ErrorReason.ValueType  # 80
 """ERROR_REASON_COMPANY_NOT_FOUND: no such company in reach. Metadata: `company_id`. Status NOT_FOUND."""

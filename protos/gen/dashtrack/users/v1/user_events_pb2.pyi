@@ -38,6 +38,7 @@ class UserChanged(message.Message):
     LANGUAGE_CODE_FIELD_NUMBER: builtins.int
     PHONE_NUMBER_FIELD_NUMBER: builtins.int
     PURGED_FIELD_NUMBER: builtins.int
+    INVITE_FIELD_NUMBER: builtins.int
     event_id: builtins.str
     """EventId identifies the event, a UUID."""
     user_id: builtins.str
@@ -63,6 +64,11 @@ class UserChanged(message.Message):
     then (`email`, `display_name`, `language_code` and `phone_number` are empty),
     consumers erase what they hold, and no change follows.
     """
+    invite: builtins.bool
+    """Invite is true if the person, who may have been invited before, is to be
+    sent a fresh invitation unless they have accepted one. It counts also if a
+    newer version is known already.
+    """
     @builtins.property
     def occur_time(self) -> timestamp_pb2.Timestamp:
         """OccurTime is when it happened."""
@@ -82,9 +88,10 @@ class UserChanged(message.Message):
         language_code: builtins.str = ...,
         phone_number: builtins.str = ...,
         purged: builtins.bool = ...,
+        invite: builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["occur_time", b"occur_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["active", b"active", "company_id", b"company_id", "display_name", b"display_name", "email", b"email", "event_id", b"event_id", "language_code", b"language_code", "occur_time", b"occur_time", "phone_number", b"phone_number", "purged", b"purged", "role", b"role", "user_id", b"user_id", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["active", b"active", "company_id", b"company_id", "display_name", b"display_name", "email", b"email", "event_id", b"event_id", "invite", b"invite", "language_code", b"language_code", "occur_time", b"occur_time", "phone_number", b"phone_number", "purged", b"purged", "role", b"role", "user_id", b"user_id", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...

@@ -64,6 +64,7 @@ class User(message.Message):
     PHONE_NUMBER_FIELD_NUMBER: builtins.int
     DELETE_TIME_FIELD_NUMBER: builtins.int
     PURGE_TIME_FIELD_NUMBER: builtins.int
+    INVITE_TIME_FIELD_NUMBER: builtins.int
     user_id: builtins.str
     """Output only. UserId identifies the person, a UUID."""
     company_id: builtins.str
@@ -108,6 +109,10 @@ class User(message.Message):
     def purge_time(self) -> timestamp_pb2.Timestamp:
         """Output only. PurgeTime is when a deleted person is erased for good."""
 
+    @builtins.property
+    def invite_time(self) -> timestamp_pb2.Timestamp:
+        """Output only. InviteTime is when an invitation was last asked for."""
+
     def __init__(
         self,
         *,
@@ -124,10 +129,11 @@ class User(message.Message):
         phone_number: builtins.str = ...,
         delete_time: timestamp_pb2.Timestamp | None = ...,
         purge_time: timestamp_pb2.Timestamp | None = ...,
+        invite_time: timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["create_time", b"create_time", "delete_time", b"delete_time", "purge_time", b"purge_time", "update_time", b"update_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["create_time", b"create_time", "delete_time", b"delete_time", "invite_time", b"invite_time", "purge_time", b"purge_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["company_id", b"company_id", "create_time", b"create_time", "delete_time", b"delete_time", "display_name", b"display_name", "email", b"email", "etag", b"etag", "language_code", b"language_code", "phone_number", b"phone_number", "purge_time", b"purge_time", "role", b"role", "status", b"status", "update_time", b"update_time", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["company_id", b"company_id", "create_time", b"create_time", "delete_time", b"delete_time", "display_name", b"display_name", "email", b"email", "etag", b"etag", "invite_time", b"invite_time", "language_code", b"language_code", "phone_number", b"phone_number", "purge_time", b"purge_time", "role", b"role", "status", b"status", "update_time", b"update_time", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -397,6 +403,26 @@ class DeleteUserRequest(message.Message):
 @typing.final
 class UndeleteUserRequest(message.Message):
     """UndeleteUserRequest names a deleted person."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    USER_ID_FIELD_NUMBER: builtins.int
+    user_id: builtins.str
+    """Required. UserId is the person's id."""
+    def __init__(
+        self,
+        *,
+        user_id: builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["user_id", b"user_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class ResendInvitationRequest(message.Message):
+    """ResendInvitationRequest names a person who was invited."""
 
     DESCRIPTOR: descriptor.Descriptor
 

@@ -75,6 +75,11 @@ class UserServiceStub:
                 request_serializer=dashtrack_dot_users_dot_v1_dot_user__service__pb2.ReactivateUserRequest.SerializeToString,
                 response_deserializer=dashtrack_dot_users_dot_v1_dot_user__service__pb2.User.FromString,
                 _registered_method=True)
+        self.ResendInvitation = channel.unary_unary(
+                '/dashtrack.users.v1.UserService/ResendInvitation',
+                request_serializer=dashtrack_dot_users_dot_v1_dot_user__service__pb2.ResendInvitationRequest.SerializeToString,
+                response_deserializer=dashtrack_dot_users_dot_v1_dot_user__service__pb2.User.FromString,
+                _registered_method=True)
         self.DeleteUser = channel.unary_unary(
                 '/dashtrack.users.v1.UserService/DeleteUser',
                 request_serializer=dashtrack_dot_users_dot_v1_dot_user__service__pb2.DeleteUserRequest.SerializeToString,
@@ -170,6 +175,17 @@ class UserServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ResendInvitation(self, request, context):
+        """ResendInvitation mails a fresh invitation; the code of the earlier one stops
+        working. Whoever has accepted one already is sent nothing.
+
+        Errors: USER_NOT_FOUND, OWN_ACCOUNT, ROLE_NOT_GRANTABLE, USER_DELETED,
+        USER_DEACTIVATED, INVITATION_THROTTLED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def DeleteUser(self, request, context):
         """DeleteUser ends a person's access and hides them from lists. Until
         `purge_time` they can be had back; then everything personal about them is
@@ -232,6 +248,11 @@ def add_UserServiceServicer_to_server(servicer, server):
             'ReactivateUser': grpc.unary_unary_rpc_method_handler(
                     servicer.ReactivateUser,
                     request_deserializer=dashtrack_dot_users_dot_v1_dot_user__service__pb2.ReactivateUserRequest.FromString,
+                    response_serializer=dashtrack_dot_users_dot_v1_dot_user__service__pb2.User.SerializeToString,
+            ),
+            'ResendInvitation': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResendInvitation,
+                    request_deserializer=dashtrack_dot_users_dot_v1_dot_user__service__pb2.ResendInvitationRequest.FromString,
                     response_serializer=dashtrack_dot_users_dot_v1_dot_user__service__pb2.User.SerializeToString,
             ),
             'DeleteUser': grpc.unary_unary_rpc_method_handler(
@@ -461,6 +482,33 @@ class UserService:
             target,
             '/dashtrack.users.v1.UserService/ReactivateUser',
             dashtrack_dot_users_dot_v1_dot_user__service__pb2.ReactivateUserRequest.SerializeToString,
+            dashtrack_dot_users_dot_v1_dot_user__service__pb2.User.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResendInvitation(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dashtrack.users.v1.UserService/ResendInvitation',
+            dashtrack_dot_users_dot_v1_dot_user__service__pb2.ResendInvitationRequest.SerializeToString,
             dashtrack_dot_users_dot_v1_dot_user__service__pb2.User.FromString,
             options,
             channel_credentials,

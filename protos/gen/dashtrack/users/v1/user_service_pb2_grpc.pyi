@@ -63,6 +63,13 @@ class UserServiceStub:
 
     Errors: USER_NOT_FOUND, OWN_ACCOUNT, ROLE_NOT_GRANTABLE, USER_DELETED.
     """
+    ResendInvitation: aio.UnaryUnaryMultiCallable[user_service_pb2.ResendInvitationRequest, user_service_pb2.User]
+    """ResendInvitation mails a fresh invitation; the code of the earlier one stops
+    working. Whoever has accepted one already is sent nothing.
+
+    Errors: USER_NOT_FOUND, OWN_ACCOUNT, ROLE_NOT_GRANTABLE, USER_DELETED,
+    USER_DEACTIVATED, INVITATION_THROTTLED.
+    """
     DeleteUser: aio.UnaryUnaryMultiCallable[user_service_pb2.DeleteUserRequest, user_service_pb2.User]
     """DeleteUser ends a person's access and hides them from lists. Until
     `purge_time` they can be had back; then everything personal about them is
@@ -173,6 +180,19 @@ class UserServiceServicer(metaclass=abc_1.ABCMeta):
         active person changes nothing.
 
         Errors: USER_NOT_FOUND, OWN_ACCOUNT, ROLE_NOT_GRANTABLE, USER_DELETED.
+        """
+
+    @abc_1.abstractmethod
+    def ResendInvitation(
+        self,
+        request: user_service_pb2.ResendInvitationRequest,
+        context: aio.ServicerContext[user_service_pb2.ResendInvitationRequest, abc.Awaitable[user_service_pb2.User]],
+    ) -> abc.Awaitable[user_service_pb2.User]:
+        """ResendInvitation mails a fresh invitation; the code of the earlier one stops
+        working. Whoever has accepted one already is sent nothing.
+
+        Errors: USER_NOT_FOUND, OWN_ACCOUNT, ROLE_NOT_GRANTABLE, USER_DELETED,
+        USER_DEACTIVATED, INVITATION_THROTTLED.
         """
 
     @abc_1.abstractmethod
