@@ -21,7 +21,7 @@ from services.users.domain.lists import (
     UserQuery,
     words_of,
 )
-from services.users.domain.people import NewUser, Status, User
+from services.users.domain.people import NewUser, Status, User, UserEdit
 from services.users.ports import Transactions, UnitOfWork
 
 START = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
@@ -157,3 +157,23 @@ async def test_pages_are_stable_under_inserts(
 
     assert len(seen) == len({user.user_id for user in seen})
     assert [user for user in seen if user in there] == expected(there, query, "")
+
+
+async def test_lists_follow_a_new_name(transactions: Transactions) -> None:
+    """Whoever is renamed is found by the new name alone, at the place of the new name."""
+    company_id = new_id()
+    ana, eva = (
+        person(company_id, name, Role.DRIVER, Status.ACTIVE, START) for name in ("Áná", "Eva")
+    )
+    scope, order = TenantScope.company(company_id), UserOrder(OrderField.DISPLAY_NAME)
+    zita = ana.edited(UserEdit(display_name="Zita"), START)
+    async with transactions.begin() as work:
+        for user in (ana, eva):
+            await work.users.add(scope, user)
+        await work.users.save(scope, zita)
+
+    async with transactions.begin() as work:
+        assert await pages(work, scope, UserQuery(order=order), 1) == [eva, zita]
+        for words, found in (("zit", [zita]), ("ana", [])):
+            query = UserQuery(words=words_of(words))
+            assert await work.users.list_after(scope, query, None, 10) == found
