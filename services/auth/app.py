@@ -26,6 +26,7 @@ from services.auth.grpc_api import (
 from services.auth.settings import AuthSettings
 from services.auth.storage.store import PostgresStore
 from services.auth.storage.vault import Vault
+from services.auth.usecases.own_sessions import ListSessions, LogoutEverywhere, RevokeSession
 from services.auth.usecases.passwords import AcceptInvitation, ChangePassword
 from services.auth.usecases.people import ApplyPersonChange, BootstrapMaster
 from services.auth.usecases.sessions import Login, Logout, RefreshSession, SessionOpener
@@ -142,6 +143,9 @@ def _auth_usecases(parts: Parts, recorder: PrometheusRecorder) -> AuthUseCases:
         login=Login(store, throttle, hasher, opener, recorder),
         refresh_session=RefreshSession(store, opener, hint, recorder),
         logout=Logout(store, opener, hint),
+        logout_everywhere=LogoutEverywhere(store, opener, hint),
+        list_sessions=ListSessions(store, opener),
+        revoke_session=RevokeSession(store, opener, hint),
         accept_invitation=AcceptInvitation(store, throttle, hasher, opener, recorder),
         change_password=ChangePassword(store, throttle, hasher, opener, hint, recorder),
         key_set=parts.key_ring.json_web_key_set,

@@ -12,13 +12,26 @@ from google.api.httpbody_pb2 import HttpBody
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from services.auth.domain.credentials import PersonChange
-from services.auth.domain.sessions import SessionGrant
+from services.auth.domain.devices import device_label
+from services.auth.domain.sessions import (
+    UNKNOWN_ADDRESS,
+    Session,
+    SessionGrant,
+    SessionPage,
+)
 from services.auth.domain.tokens import IssuedToken, Revocation, RevocationPage
 from services.chassis.errors import invalid_field
 from services.chassis.identity import Role
+from services.chassis.page_tokens import (
+    PageTokenInvalid,
+    decode_page_token,
+    encode_page_token,
+    fingerprint,
+)
 from services.chassis.revocations import Revocation as PulledRevocation
 from services.chassis.revocations import RevocationPage as PulledPage
 
+PAGE_SIZE_DEFAULT = 50
 JWKS_CONTENT_TYPE = "application/jwk-set+json"
 
 _TOKEN_TYPE = "Bearer"  # noqa: S105 - what kind of token it is
@@ -38,6 +51,56 @@ def encode_session(grant: SessionGrant) -> auth_service_pb2.Session:
         user_id=str(grant.user_id),
         role=_ROLE_NUMBERS[grant.role],
         company_id=str(grant.company_id or ""),
+    )
+
+
+def decode_page_start(
+    request: auth_service_pb2.ListSessionsRequest, user_id: uuid.UUID
+) -> uuid.UUID | None:
+    """Read before which session a page starts: None at the beginning.
+
+    Raises:
+        PageTokenInvalid: the token is not one of this person's list.
+    """
+    if not request.page_token:
+        return None
+    position = decode_page_token(request.page_token, _list_of(request, user_id))
+    try:
+        return uuid.UUID(str(position["before"]))
+    except (KeyError, ValueError) as err:
+        raise PageTokenInvalid from err
+
+
+def encode_page(
+    page: SessionPage,
+    request: auth_service_pb2.ListSessionsRequest,
+    user_id: uuid.UUID,
+    current: uuid.UUID,
+) -> auth_service_pb2.ListSessionsResponse:
+    """Write a page of somebody's sessions, and the token that gets the next one."""
+    response = auth_service_pb2.ListSessionsResponse(
+        sessions=[_encode_open_session(session, current) for session in page.sessions]
+    )
+    if page.next_before is not None:
+        position = {"before": str(page.next_before)}
+        response.next_page_token = encode_page_token(position, _list_of(request, user_id))
+    return response
+
+
+def _list_of(request: auth_service_pb2.ListSessionsRequest, user_id: uuid.UUID) -> str:
+    """Tell one person's list from another's: the request alone doesn't say whose it is."""
+    return f"{fingerprint(request)} {user_id}"
+
+
+def _encode_open_session(session: Session, current: uuid.UUID) -> auth_service_pb2.OpenSession:
+    origin = session.origin
+    return auth_service_pb2.OpenSession(
+        session_id=str(session.session_id),
+        device=device_label(origin.user_agent) if origin else "",
+        address=origin.address if origin and origin.address != UNKNOWN_ADDRESS else "",
+        create_time=_timestamp(session.opened_at),
+        last_use_time=_timestamp(session.last_used_at),
+        current=session.session_id == current,
     )
 
 

@@ -13,7 +13,9 @@ from google.api.httpbody_pb2 import HttpBody
 from google.protobuf.empty_pb2 import Empty
 
 from services.auth import codec
-from services.auth.addresses import client_address
+from services.auth.addresses import client_address, user_agent
+from services.auth.domain.sessions import Origin
+from services.auth.usecases.own_sessions import ListSessions, LogoutEverywhere, RevokeSession
 from services.auth.usecases.passwords import AcceptInvitation, ChangePassword, SessionOwner
 from services.auth.usecases.sessions import Login, Logout, RefreshSession
 from services.auth.usecases.tokens import (
@@ -36,6 +38,9 @@ class AuthUseCases:
     login: Login
     refresh_session: RefreshSession
     logout: Logout
+    logout_everywhere: LogoutEverywhere
+    list_sessions: ListSessions
+    revoke_session: RevokeSession
     accept_invitation: AcceptInvitation
     change_password: ChangePassword
     key_set: Callable[[], bytes]
@@ -59,37 +64,61 @@ class AuthServicer(AuthServiceServicer):
         self._proxies_trusted = proxies_trusted
 
     async def Login(self, request: pb.LoginRequest, context: Any) -> pb.Session:
-        address = self._address(context)
-        grant = await self._usecases.login(request.email, request.password, address)
+        origin = self._origin(context)
+        grant = await self._usecases.login(request.email, request.password, origin)
         return codec.encode_session(grant)
 
     async def RefreshSession(self, request: pb.RefreshSessionRequest, context: Any) -> pb.Session:
-        return codec.encode_session(await self._usecases.refresh_session(request.refresh_token))
+        origin = self._origin(context)
+        grant = await self._usecases.refresh_session(request.refresh_token, origin)
+        return codec.encode_session(grant)
 
     async def Logout(self, request: pb.LogoutRequest, context: Any) -> Empty:
         await self._usecases.logout(_session_id())
+        return Empty()
+
+    async def LogoutEverywhere(self, request: pb.LogoutEverywhereRequest, context: Any) -> Empty:
+        kept = _session_id() if request.keep_current else None
+        await self._usecases.logout_everywhere(current_caller().user_id, kept)
+        return Empty()
+
+    async def ListSessions(
+        self, request: pb.ListSessionsRequest, context: Any
+    ) -> pb.ListSessionsResponse:
+        user_id = current_caller().user_id
+        page = await self._usecases.list_sessions(
+            user_id,
+            before=codec.decode_page_start(request, user_id),
+            limit=request.page_size or codec.PAGE_SIZE_DEFAULT,
+        )
+        return codec.encode_page(page, request, user_id, _session_id())
+
+    async def RevokeSession(self, request: pb.RevokeSessionRequest, context: Any) -> Empty:
+        session_id = uuid.UUID(request.session_id)
+        await self._usecases.revoke_session(current_caller().user_id, session_id)
         return Empty()
 
     async def AcceptInvitation(
         self, request: pb.AcceptInvitationRequest, context: Any
     ) -> pb.Session:
         grant = await self._usecases.accept_invitation(
-            request.invitation_code, request.password, self._address(context)
+            request.invitation_code, request.password, self._origin(context)
         )
         return codec.encode_session(grant)
 
     async def ChangePassword(self, request: pb.ChangePasswordRequest, context: Any) -> Empty:
         user_id = current_caller().user_id
-        owner = SessionOwner(user_id, _session_id(), self._address(context))
+        owner = SessionOwner(user_id, _session_id(), self._origin(context))
         await self._usecases.change_password(owner, request.current_password, request.new_password)
         return Empty()
 
     async def GetJsonWebKeySet(self, request: pb.GetJsonWebKeySetRequest, context: Any) -> HttpBody:
         return codec.encode_key_set(self._usecases.key_set())
 
-    def _address(self, context: Any) -> str:
+    def _origin(self, context: Any) -> Origin:
         metadata = context.invocation_metadata() or ()
-        return client_address(metadata, context.peer(), self._proxies_trusted)
+        address = client_address(metadata, context.peer(), self._proxies_trusted)
+        return Origin.of(address, user_agent(metadata))
 
 
 class TokenServicer(TokenServiceServicer):

@@ -63,6 +63,19 @@ class SessionRepository(Protocol):
     async def lock_open(self, user_id: uuid.UUID) -> Sequence[Session]:
         """Return the sessions of a person that have not been ended, all locked."""
 
+    async def list_live(
+        self,
+        user_id: uuid.UUID,
+        before: uuid.UUID | None,
+        limit: int,
+        used_since: datetime,
+        now: datetime,
+    ) -> Sequence[Session]:
+        """Return a person's sessions that can go on, the highest id (the newest) first.
+
+        Those that weren't used since a moment can't; `before` is the id that a page ended with.
+        """
+
     async def save(self, session: Session) -> None:
         """Store a changed session."""
 

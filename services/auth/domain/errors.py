@@ -1,5 +1,7 @@
 """The ways in which proving who one is can fail."""
 
+import uuid
+
 from services.chassis.errors import DomainError, FieldViolation, Kind
 
 
@@ -41,6 +43,16 @@ class RefreshTokenReused(DomainError):
 
     def __init__(self) -> None:
         super().__init__("The refresh token was used before; its session was ended.")
+
+
+class SessionNotFound(DomainError):
+    """The person has no such session; whether somebody else has it is not said."""
+
+    kind = Kind.NOT_FOUND
+    reason = "SESSION_NOT_FOUND"
+
+    def __init__(self, session_id: uuid.UUID) -> None:
+        super().__init__("There is no such session.", session_id=str(session_id))
 
 
 class InvitationInvalid(DomainError):

@@ -39,7 +39,7 @@ class PostgresTransaction:
     def __init__(self, session: AsyncSession, vault: Vault) -> None:
         self._session = session
         self.credentials = PostgresCredentialRepository(session)
-        self.sessions = PostgresSessionRepository(session)
+        self.sessions = PostgresSessionRepository(session, vault)
         self.invitations = PostgresInvitationRepository(session)
         self.revocations = PostgresRevocationRepository(session)
         self.attempts = PostgresAttemptRepository(session)

@@ -61,6 +61,7 @@ class SessionRow(AuthModel, table=True):
     last_used_at: datetime = Field(sa_type=_TIME)
     expires_at: datetime = Field(sa_type=_TIME)
     ended_at: datetime | None = Field(sa_type=_TIME)
+    sealed_origin: bytes | None
 
 
 class RefreshTokenRow(AuthModel, table=True):

@@ -12,7 +12,7 @@ from services.auth.domain.credentials import (
     normalise_password,
 )
 from services.auth.domain.errors import CredentialsInvalid, InvitationInvalid, LoginThrottled
-from services.auth.domain.sessions import Session, SessionGrant
+from services.auth.domain.sessions import Origin, Session, SessionGrant
 from services.auth.domain.throttling import Charge
 from services.auth.ports import (
     AuthenticationRecorder,
@@ -30,7 +30,7 @@ class SessionOwner:
 
     user_id: uuid.UUID
     session_id: uuid.UUID
-    address: str
+    origin: Origin
 
 
 class AcceptInvitation:
@@ -50,7 +50,7 @@ class AcceptInvitation:
         self._opener = opener
         self._recorder = recorder
 
-    async def __call__(self, code: str, password: str, address: str) -> SessionGrant:
+    async def __call__(self, code: str, password: str, origin: Origin) -> SessionGrant:
         """Accept an invitation.
 
         Raises:
@@ -59,14 +59,14 @@ class AcceptInvitation:
             LoginThrottled: too much to do now.
         """
         try:
-            grant = await self._accept(invitation_digest(code), password, address)
+            grant = await self._accept(invitation_digest(code), password, origin)
         except (InvitationInvalid, LoginThrottled) as err:
             self._recorder.failed(err.reason.lower())
             raise
         self._recorder.succeeded(grant.role)
         return grant
 
-    async def _accept(self, digest: bytes, password: str, address: str) -> SessionGrant:
+    async def _accept(self, digest: bytes, password: str, origin: Origin) -> SessionGrant:
         plain = normalise_password(password)
         invited = await self._invited(digest)
         check_password(plain, invited.email, "password")
@@ -78,7 +78,8 @@ class AcceptInvitation:
                 raise InvitationInvalid
             credential = credential.with_password(password_hash)
             await tx.credentials.save(credential, self._opener.clock())
-            return await self._opener.open(tx, credential, self._throttle.address_digest(address))
+            home = self._throttle.address_digest(origin.address)
+            return await self._opener.open(tx, credential, home, origin)
 
     async def _invited(self, digest: bytes) -> Credential:
         """Look before hashing: a made-up code costs next to nothing."""
@@ -158,7 +159,7 @@ class ChangePassword:
             if credential is None or not credential.may_log_in:
                 raise CredentialsInvalid
             charges = await self._throttle.charge(
-                tx, credential.email, owner.user_id, owner.address
+                tx, credential.email, owner.user_id, owner.origin.address
             )
         plain = normalise_password(password)
         async with self._throttle.refunding_refusals(self._store, charges):

@@ -12,6 +12,7 @@ from services.auth.domain.errors import (
     RefreshTokenReused,
 )
 from services.auth.domain.sessions import (
+    Origin,
     RefreshToken,
     Session,
     SessionGrant,
@@ -42,11 +43,13 @@ class SessionOpener:
     new_id: Callable[[], uuid.UUID]
 
     async def open(
-        self, tx: Transaction, credential: Credential, address_digest: bytes
+        self, tx: Transaction, credential: Credential, address_digest: bytes, origin: Origin
     ) -> SessionGrant:
         """Open a session; the credential is locked, so the tokens say what holds."""
         now = self.clock()
-        session = new_session(self.new_id(), credential, address_digest, self.lifetimes, now)
+        session = new_session(
+            self.new_id(), credential, address_digest, origin, self.lifetimes, now
+        )
         secret, token = self.new_refresh_token(session)
         await tx.sessions.add(session, token)
         return self.grant(credential, session, secret)
@@ -89,26 +92,26 @@ class Login:
         self._opener = opener
         self._recorder = recorder
 
-    async def __call__(self, email: str, password: str, address: str) -> SessionGrant:
-        """Log in from an address.
+    async def __call__(self, email: str, password: str, origin: Origin) -> SessionGrant:
+        """Log in from somewhere.
 
         Raises:
             CredentialsInvalid: no such person, wrong password, or no access.
             LoginThrottled: too many failures before, or too much to do now.
         """
         try:
-            grant = await self._log_in(normalise_email(email), password, address)
+            grant = await self._log_in(normalise_email(email), password, origin)
         except (CredentialsInvalid, LoginThrottled) as err:
             self._recorder.failed(err.reason.lower())
             raise
         self._recorder.succeeded(grant.role)
         return grant
 
-    async def _log_in(self, email: str, password: str, address: str) -> SessionGrant:
+    async def _log_in(self, email: str, password: str, origin: Origin) -> SessionGrant:
         async with self._store.transaction() as tx:
             credential = await tx.credentials.find_by_email(email)
             user_id = credential.user_id if credential else None
-            charges = await self._throttle.charge(tx, email, user_id, address)
+            charges = await self._throttle.charge(tx, email, user_id, origin.address)
         # No transaction stays open meanwhile: hashing takes long. A credential that can't log in
         # is checked against no password at all, which takes the same time.
         known_hash = credential.password_hash if credential and credential.may_log_in else None
@@ -127,7 +130,8 @@ class Login:
             if renewed is not None:
                 current = current.with_password(renewed)
                 await tx.credentials.save(current, self._opener.clock())
-            grant = await self._opener.open(tx, current, self._throttle.address_digest(address))
+            digest = self._throttle.address_digest(origin.address)
+            grant = await self._opener.open(tx, current, digest, origin)
             await self._throttle.refund(tx, charges)
         return grant
 
@@ -147,15 +151,15 @@ class RefreshSession:
         self._hint = hint
         self._recorder = recorder
 
-    async def __call__(self, refresh_token: str) -> SessionGrant:
-        """Refresh a session.
+    async def __call__(self, refresh_token: str, origin: Origin) -> SessionGrant:
+        """Refresh a session from somewhere.
 
         Raises:
             RefreshTokenInvalid: unknown, expired, or the session has ended.
             RefreshTokenReused: spent before; the session has ended now.
         """
         async with self._store.transaction() as tx:
-            outcome = await self._refresh(tx, refresh_token_digest(refresh_token))
+            outcome = await self._refresh(tx, refresh_token_digest(refresh_token), origin)
         # The transaction above commits the end of a session whose token was reused: raising in
         # it would have undone that.
         if isinstance(outcome, SessionGrant):
@@ -166,7 +170,7 @@ class RefreshSession:
         raise outcome
 
     async def _refresh(
-        self, tx: Transaction, digest: bytes
+        self, tx: Transaction, digest: bytes, origin: Origin
     ) -> SessionGrant | RefreshTokenInvalid | RefreshTokenReused:
         found = await tx.sessions.lock_by_token(digest)
         if found is None:
@@ -182,7 +186,7 @@ class RefreshSession:
             return RefreshTokenInvalid()
         secret, fresh = self._opener.new_refresh_token(session)
         await tx.sessions.rotate(token.used(now), fresh)
-        await tx.sessions.save(session.used(now))
+        await tx.sessions.save(session.used(origin, now))
         return self._opener.grant(credential, session, secret)
 
     async def _end(self, tx: Transaction, session: Session) -> None:

@@ -6,8 +6,8 @@ import pytest
 
 from services.auth.domain import keys
 from tests.fixtures.auth_world import (
-    ADDRESS,
     LIFETIMES,
+    ORIGIN,
     PASSWORD,
     ROTATION,
     AuthWorld,
@@ -124,8 +124,8 @@ async def test_pruning_keeps_what_matters(world: AuthWorld) -> None:
     """A session in use stays with its spent tokens, so that their reuse is noticed."""
     await world.rotate_keys.ensure_first()
     person = await world.add_person()
-    grant = await world.login(person.email, PASSWORD, ADDRESS)
-    await world.refresh(grant.refresh_token)
+    grant = await world.login(person.email, PASSWORD, ORIGIN)
+    await world.refresh(grant.refresh_token, ORIGIN)
     await world.apply_change(a_change())
 
     await world.prune()
@@ -140,7 +140,7 @@ async def test_pruning_keeps_what_matters(world: AuthWorld) -> None:
 async def test_pruning_forgets_what_is_over(world: AuthWorld) -> None:
     """Nothing grows for ever."""
     person = await world.add_person()
-    await world.login(person.email, PASSWORD, ADDRESS)
+    await world.login(person.email, PASSWORD, ORIGIN)
     (session_id,) = world.store.tables.sessions
     await world.logout(session_id)
     await world.apply_change(a_change())
@@ -159,10 +159,10 @@ async def test_pruning_forgets_what_is_over(world: AuthWorld) -> None:
 async def test_sessions_and_active_people_are_counted(world: AuthWorld) -> None:
     """A session counts until it ends; a person while their session was used just now."""
     first, second = await world.add_person(), await world.add_person()
-    await world.login(first.email, PASSWORD, ADDRESS)
+    await world.login(first.email, PASSWORD, ORIGIN)
     world.clock.advance(minutes=16)
-    await world.login(second.email, PASSWORD, ADDRESS)
-    await world.login(second.email, PASSWORD, ADDRESS)
+    await world.login(second.email, PASSWORD, ORIGIN)
+    await world.login(second.email, PASSWORD, ORIGIN)
     ended = list(world.store.tables.sessions)[-1]
     await world.logout(ended)
 

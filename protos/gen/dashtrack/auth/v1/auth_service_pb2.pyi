@@ -3,9 +3,12 @@
 isort:skip_file
 Sessions of people: logging in, staying logged in, logging out."""
 
+from collections import abc as abc
 from dashtrack.options.v1 import options_pb2 as options_pb2
 from google.protobuf import descriptor as descriptor
 from google.protobuf import message as message
+from google.protobuf import timestamp_pb2 as timestamp_pb2
+from google.protobuf.internal import containers as containers
 import builtins as builtins
 import sys
 import typing as typing
@@ -73,6 +76,144 @@ class LogoutRequest(message.Message):
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
     _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class LogoutEverywhereRequest(message.Message):
+    """LogoutEverywhereRequest says which of the caller's sessions end."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    KEEP_CURRENT_FIELD_NUMBER: builtins.int
+    keep_current: builtins.bool
+    """KeepCurrent is true to stay logged in here. Left out, this session ends too."""
+    def __init__(
+        self,
+        *,
+        keep_current: builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["keep_current", b"keep_current"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class ListSessionsRequest(message.Message):
+    """ListSessionsRequest lists the caller's sessions page by page."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    PAGE_SIZE_FIELD_NUMBER: builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    page_size: builtins.int
+    """PageSize is the most sessions to return; 50 if 0, 1,000 at most."""
+    page_token: builtins.str
+    """PageToken is `next_page_token` of the page before."""
+    def __init__(
+        self,
+        *,
+        page_size: builtins.int = ...,
+        page_token: builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class ListSessionsResponse(message.Message):
+    """ListSessionsResponse is a page of sessions."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    SESSIONS_FIELD_NUMBER: builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    next_page_token: builtins.str
+    """Output only. NextPageToken gets the next page; empty on the last."""
+    @builtins.property
+    def sessions(self) -> containers.RepeatedCompositeFieldContainer[OpenSession]:
+        """Output only. Sessions are the page's sessions."""
+
+    def __init__(
+        self,
+        *,
+        sessions: abc.Iterable[OpenSession] | None = ...,
+        next_page_token: builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["next_page_token", b"next_page_token", "sessions", b"sessions"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class OpenSession(message.Message):
+    """OpenSession is somewhere that a person is logged in."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    SESSION_ID_FIELD_NUMBER: builtins.int
+    DEVICE_FIELD_NUMBER: builtins.int
+    ADDRESS_FIELD_NUMBER: builtins.int
+    CREATE_TIME_FIELD_NUMBER: builtins.int
+    LAST_USE_TIME_FIELD_NUMBER: builtins.int
+    CURRENT_FIELD_NUMBER: builtins.int
+    session_id: builtins.str
+    """Output only. SessionId identifies the session, a UUID."""
+    device: builtins.str
+    """Output only. Device is what the program that uses the session says it is, in
+    few words, such as `Firefox on Windows`; empty if it doesn't say.
+    """
+    address: builtins.str
+    """Output only. Address is the IP address that the session was last used from,
+    of IPv6 the /64 network; empty if it isn't known.
+    """
+    current: builtins.bool
+    """Output only. Current is true for the session that asks."""
+    @builtins.property
+    def create_time(self) -> timestamp_pb2.Timestamp:
+        """Output only. CreateTime is when somebody logged in."""
+
+    @builtins.property
+    def last_use_time(self) -> timestamp_pb2.Timestamp:
+        """Output only. LastUseTime is when the session was last refreshed, or opened."""
+
+    def __init__(
+        self,
+        *,
+        session_id: builtins.str = ...,
+        device: builtins.str = ...,
+        address: builtins.str = ...,
+        create_time: timestamp_pb2.Timestamp | None = ...,
+        last_use_time: timestamp_pb2.Timestamp | None = ...,
+        current: builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = typing.Literal["create_time", b"create_time", "last_use_time", b"last_use_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["address", b"address", "create_time", b"create_time", "current", b"current", "device", b"device", "last_use_time", b"last_use_time", "session_id", b"session_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class RevokeSessionRequest(message.Message):
+    """RevokeSessionRequest names a session."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    SESSION_ID_FIELD_NUMBER: builtins.int
+    session_id: builtins.str
+    """Required. SessionId is the session's id."""
+    def __init__(
+        self,
+        *,
+        session_id: builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["session_id", b"session_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

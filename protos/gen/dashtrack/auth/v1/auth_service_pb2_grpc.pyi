@@ -33,6 +33,22 @@ class AuthServiceStub:
     """Logout ends the caller's session; its tokens stop working everywhere
     within seconds.
     """
+    LogoutEverywhere: aio.UnaryUnaryMultiCallable[auth_service_pb2.LogoutEverywhereRequest, empty_pb2.Empty]
+    """LogoutEverywhere ends the caller's sessions, all of them or all but the one
+    that calls; their tokens stop working everywhere within seconds.
+    """
+    ListSessions: aio.UnaryUnaryMultiCallable[auth_service_pb2.ListSessionsRequest, auth_service_pb2.ListSessionsResponse]
+    """ListSessions lists where the caller is logged in, page by page, the session
+    that was opened last first.
+
+    Errors: PAGE_TOKEN_INVALID.
+    """
+    RevokeSession: aio.UnaryUnaryMultiCallable[auth_service_pb2.RevokeSessionRequest, empty_pb2.Empty]
+    """RevokeSession ends one of the caller's sessions; its tokens stop working
+    everywhere within seconds. Ending it again changes nothing.
+
+    Errors: SESSION_NOT_FOUND.
+    """
     AcceptInvitation: aio.UnaryUnaryMultiCallable[auth_service_pb2.AcceptInvitationRequest, auth_service_pb2.Session]
     """AcceptInvitation sets an invited person's first password and opens a session.
 
@@ -80,6 +96,40 @@ class AuthServiceServicer(metaclass=abc_1.ABCMeta):
     ) -> abc.Awaitable[empty_pb2.Empty]:
         """Logout ends the caller's session; its tokens stop working everywhere
         within seconds.
+        """
+
+    @abc_1.abstractmethod
+    def LogoutEverywhere(
+        self,
+        request: auth_service_pb2.LogoutEverywhereRequest,
+        context: aio.ServicerContext[auth_service_pb2.LogoutEverywhereRequest, abc.Awaitable[empty_pb2.Empty]],
+    ) -> abc.Awaitable[empty_pb2.Empty]:
+        """LogoutEverywhere ends the caller's sessions, all of them or all but the one
+        that calls; their tokens stop working everywhere within seconds.
+        """
+
+    @abc_1.abstractmethod
+    def ListSessions(
+        self,
+        request: auth_service_pb2.ListSessionsRequest,
+        context: aio.ServicerContext[auth_service_pb2.ListSessionsRequest, abc.Awaitable[auth_service_pb2.ListSessionsResponse]],
+    ) -> abc.Awaitable[auth_service_pb2.ListSessionsResponse]:
+        """ListSessions lists where the caller is logged in, page by page, the session
+        that was opened last first.
+
+        Errors: PAGE_TOKEN_INVALID.
+        """
+
+    @abc_1.abstractmethod
+    def RevokeSession(
+        self,
+        request: auth_service_pb2.RevokeSessionRequest,
+        context: aio.ServicerContext[auth_service_pb2.RevokeSessionRequest, abc.Awaitable[empty_pb2.Empty]],
+    ) -> abc.Awaitable[empty_pb2.Empty]:
+        """RevokeSession ends one of the caller's sessions; its tokens stop working
+        everywhere within seconds. Ending it again changes nothing.
+
+        Errors: SESSION_NOT_FOUND.
         """
 
     @abc_1.abstractmethod

@@ -100,6 +100,8 @@ class _ErrorReasonEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_ErrorReaso
     """ERROR_REASON_LOGIN_THROTTLED: too many attempts. Try again after `RetryInfo.retry_delay`. Status RESOURCE_EXHAUSTED."""
     ERROR_REASON_SERVICE_CREDENTIALS_INVALID: _ErrorReason.ValueType  # 46
     """ERROR_REASON_SERVICE_CREDENTIALS_INVALID: unknown service or wrong secret. Status UNAUTHENTICATED."""
+    ERROR_REASON_SESSION_NOT_FOUND: _ErrorReason.ValueType  # 47
+    """ERROR_REASON_SESSION_NOT_FOUND: the caller has no such session. Metadata: `session_id`. Status NOT_FOUND."""
     ERROR_REASON_USER_NOT_FOUND: _ErrorReason.ValueType  # 60
     """ERROR_REASON_USER_NOT_FOUND: no such person in reach. Metadata: `user_id`. Status NOT_FOUND."""
     ERROR_REASON_EMAIL_TAKEN: _ErrorReason.ValueType  # 61
@@ -251,6 +253,8 @@ ERROR_REASON_LOGIN_THROTTLED: ErrorReason.ValueType  # 45
 """ERROR_REASON_LOGIN_THROTTLED: too many attempts. Try again after `RetryInfo.retry_delay`. Status RESOURCE_EXHAUSTED."""
 ERROR_REASON_SERVICE_CREDENTIALS_INVALID: ErrorReason.ValueType  # 46
 """ERROR_REASON_SERVICE_CREDENTIALS_INVALID: unknown service or wrong secret. Status UNAUTHENTICATED."""
+ERROR_REASON_SESSION_NOT_FOUND: ErrorReason.ValueType  # 47
+"""ERROR_REASON_SESSION_NOT_FOUND: the caller has no such session. Metadata: `session_id`. Status NOT_FOUND."""
 ERROR_REASON_USER_NOT_FOUND: ErrorReason.ValueType  # 60
 """ERROR_REASON_USER_NOT_FOUND: no such person in reach. Metadata: `user_id`. Status NOT_FOUND."""
 ERROR_REASON_EMAIL_TAKEN: ErrorReason.ValueType  # 61
