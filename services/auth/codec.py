@@ -2,14 +2,11 @@
 
 import re
 import uuid
-from datetime import datetime
 
 from dashtrack.auth.internal.v1 import token_service_pb2
 from dashtrack.auth.v1 import auth_service_pb2
-from dashtrack.options.v1 import options_pb2
 from dashtrack.users.v1 import user_events_pb2
 from google.api.httpbody_pb2 import HttpBody
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from services.auth.domain.credentials import PersonChange
 from services.auth.domain.devices import device_label
@@ -21,6 +18,7 @@ from services.auth.domain.sessions import (
 )
 from services.auth.domain.tokens import IssuedToken, Revocation, RevocationPage
 from services.chassis.errors import invalid_field
+from services.chassis.fields import ROLE_NUMBERS, ROLES, encode_time
 from services.chassis.identity import Role
 from services.chassis.page_tokens import (
     PageTokenInvalid,
@@ -35,8 +33,6 @@ PAGE_SIZE_DEFAULT = 50
 JWKS_CONTENT_TYPE = "application/jwk-set+json"
 
 _TOKEN_TYPE = "Bearer"  # noqa: S105 - what kind of token it is
-_ROLES = {options_pb2.Role.Value(f"ROLE_{role.name}"): role for role in Role}
-_ROLE_NUMBERS = {role: number for number, role in _ROLES.items()}
 _EMAIL = re.compile(r"[^@\s\0]+@[^@\s\0]+")
 _POSITION = re.compile(r"[0-9]{1,18}")
 
@@ -49,7 +45,7 @@ def encode_session(grant: SessionGrant) -> auth_service_pb2.Session:
         refresh_token=grant.refresh_token,
         token_type=_TOKEN_TYPE,
         user_id=str(grant.user_id),
-        role=_ROLE_NUMBERS[grant.role],
+        role=ROLE_NUMBERS[grant.role],
         company_id=str(grant.company_id or ""),
     )
 
@@ -112,7 +108,7 @@ def encode_key_set(document: bytes) -> HttpBody:
 def encode_issued_token(issued: IssuedToken) -> token_service_pb2.IssuedToken:
     """Write a signed token."""
     return token_service_pb2.IssuedToken(
-        token=issued.token, expire_time=_timestamp(issued.expires_at)
+        token=issued.token, expire_time=encode_time(issued.expires_at)
     )
 
 
@@ -163,7 +159,7 @@ def decode_user_changed(payload: bytes) -> PersonChange:
             it stays in the stream for a replica that knows it.
     """
     event = user_events_pb2.UserChanged.FromString(payload)
-    role = _ROLES.get(event.role)
+    role = ROLES.get(event.role)
     company_id = uuid.UUID(event.company_id) if event.company_id else None
     if role is None or (role is Role.MASTER) != (company_id is None):
         raise ValueError("the event's role and company don't go together")
@@ -183,17 +179,11 @@ def decode_user_changed(payload: bytes) -> PersonChange:
 
 def _encode_revocation(revocation: Revocation) -> token_service_pb2.Revocation:
     message = token_service_pb2.Revocation(
-        revoke_time=_timestamp(revocation.revoked_at),
-        expire_time=_timestamp(revocation.expires_at),
+        revoke_time=encode_time(revocation.revoked_at),
+        expire_time=encode_time(revocation.expires_at),
     )
     if revocation.session_id is not None:
         message.session_id = str(revocation.session_id)
     else:
         message.subject = str(revocation.subject)
     return message
-
-
-def _timestamp(moment: datetime) -> Timestamp:
-    timestamp = Timestamp()
-    timestamp.FromDatetime(moment)
-    return timestamp

@@ -18,6 +18,7 @@ from services.chassis.logs import get_logger
 ENVIRONMENT = Path(__file__).parent / "migrations_env"
 
 _LOCK_NAMESPACE = 0x6474  # "dt": keeps our advisory locks apart from anybody else's
+_LOCK_KEY = zlib.crc32(b"migrations") - 2**31
 _LOCK_WAIT_S = 60.0
 _LOCK_POLL_S = 0.25
 _LOCK_TIMEOUT = "5s"
@@ -36,8 +37,14 @@ async def migrate(database_url: str, migrations: Path) -> None:
     Raises:
         Unavailable: the database does not answer, or another replica is still migrating.
     """
-    # In a thread of its own, so that the service answers health checks while a table is rewritten.
-    await asyncio.to_thread(_migrate_blocking, database_url, migrations)
+    given_up = threading.Event()
+    try:
+        # In a thread of its own, so that the service answers health checks while a table is
+        # rewritten.
+        await asyncio.to_thread(_migrate_blocking, database_url, migrations, given_up)
+    finally:
+        # A service that stops must not wait for the thread, which waits for another replica.
+        given_up.set()
 
 
 def alembic_config(migrations: Path) -> Config:
@@ -49,17 +56,17 @@ def alembic_config(migrations: Path) -> Config:
     return config
 
 
-def _migrate_blocking(database_url: str, migrations: Path) -> None:
+def _migrate_blocking(database_url: str, migrations: Path, given_up: threading.Event) -> None:
     with _alembic:
         try:
-            asyncio.run(_migrate(database_url, migrations))
+            asyncio.run(_migrate(database_url, migrations, given_up))
         except Exception as err:
             if isinstance(err, Unavailable) or translate_database_error(err) is None:
                 raise
             raise Unavailable("The database is away or busy.") from err
 
 
-async def _migrate(database_url: str, migrations: Path) -> None:
+async def _migrate(database_url: str, migrations: Path, given_up: threading.Event) -> None:
     engine = create_async_engine(
         database_url,
         poolclass=NullPool,
@@ -76,24 +83,23 @@ async def _migrate(database_url: str, migrations: Path) -> None:
     )
     try:
         async with engine.connect() as connection:
-            await _acquire_lock(connection)
+            await _acquire_lock(connection, given_up)
             await connection.run_sync(_upgrade, migrations)
     finally:
         # Closing the connection gives the advisory lock back, whatever happened.
         await engine.dispose()
 
 
-async def _acquire_lock(connection: AsyncConnection) -> None:
+async def _acquire_lock(connection: AsyncConnection, given_up: threading.Event) -> None:
     loop = asyncio.get_running_loop()
     expires_at_s = loop.time() + _LOCK_WAIT_S
     query = sa.text("SELECT pg_try_advisory_lock(:namespace, :key)")
-    key = zlib.crc32(b"migrations") - 2**31
     while True:
-        got = await connection.scalar(query, {"namespace": _LOCK_NAMESPACE, "key": key})
+        got = await connection.scalar(query, {"namespace": _LOCK_NAMESPACE, "key": _LOCK_KEY})
         await connection.commit()
         if got:
             return
-        if loop.time() >= expires_at_s:
+        if given_up.is_set() or loop.time() >= expires_at_s:
             raise Unavailable("Another replica is still migrating the database.")
         await asyncio.sleep(_LOCK_POLL_S)
 

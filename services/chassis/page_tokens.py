@@ -10,11 +10,16 @@ import hashlib
 import hmac
 import json
 import secrets
+import uuid
 from collections.abc import Mapping
+from typing import Any
 
 from google.protobuf.message import Message
 
 from services.chassis.errors import FieldViolation, InvalidArgument
+
+PAGE_SIZE_DEFAULT = 50
+"""How many entries a page has for which nobody said how many."""
 
 _VERSION = 1
 _MAC_SIZE_BYTES = 12
@@ -74,6 +79,29 @@ def decode_page_token(token: str, request_fingerprint: str) -> dict[str, str | i
         raise PageTokenInvalid
     payload: dict[str, str | int] = json.loads(body)
     return payload
+
+
+def decode_page_start(request: Any) -> uuid.UUID | None:
+    """Read after which id a page of a list that is ordered by ids starts: None at the beginning.
+
+    Args:
+        request: a list request, whose `page_token` it is.
+
+    Raises:
+        PageTokenInvalid: the token is not one of this list with these filters.
+    """
+    if not request.page_token:
+        return None
+    position = decode_page_token(request.page_token, fingerprint(request))
+    try:
+        return uuid.UUID(str(position["after"]))
+    except (KeyError, ValueError) as err:
+        raise PageTokenInvalid from err
+
+
+def encode_next_page(after: uuid.UUID | None, request: Message) -> str:
+    """Write the token of the page after this id: empty if there is none."""
+    return "" if after is None else encode_page_token({"after": str(after)}, fingerprint(request))
 
 
 def _unarmour(token: str) -> bytes:

@@ -1,19 +1,13 @@
 """Companies and vehicles between protobuf and the domain; pure functions."""
 
 import uuid
-from datetime import datetime
 
 from dashtrack.companies.internal.v1 import directory_service_pb2
 from dashtrack.companies.v1 import company_service_pb2, vehicle_service_pb2
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from services.chassis.errors import UpdateMaskInvalid, invalid_field
-from services.chassis.page_tokens import (
-    PageTokenInvalid,
-    decode_page_token,
-    encode_page_token,
-    fingerprint,
-)
+from services.chassis.fields import decode_optional_id, encode_time
+from services.chassis.page_tokens import encode_next_page
 from services.companies.domain import (
     Company,
     CompanyEdit,
@@ -22,10 +16,6 @@ from services.companies.domain import (
     Vehicle,
 )
 from services.companies.usecases import Page
-
-PAGE_SIZE_DEFAULT = 50
-
-ListRequest = company_service_pb2.ListCompaniesRequest | vehicle_service_pb2.ListVehiclesRequest
 
 _CHANGEABLE = frozenset({"display_name", "time_zone", "language_code"})
 
@@ -72,37 +62,13 @@ def decode_new_vehicle(request: vehicle_service_pb2.CreateVehicleRequest) -> New
     )
 
 
-def decode_page_start(request: ListRequest) -> uuid.UUID | None:
-    """Read after what a page starts: None at the beginning.
-
-    Raises:
-        PageTokenInvalid: the token is not one of this list with these filters.
-    """
-    if not request.page_token:
-        return None
-    position = decode_page_token(request.page_token, fingerprint(request))
-    try:
-        return uuid.UUID(str(position["after"]))
-    except (KeyError, ValueError) as err:
-        raise PageTokenInvalid from err
-
-
-def decode_id(text: str) -> uuid.UUID:
-    """Read an id that the contract's rules have found to be one."""
-    return uuid.UUID(text)
-
-
-def decode_optional_id(text: str) -> uuid.UUID | None:
-    """Read an id that may be left out."""
-    return uuid.UUID(text) if text else None
-
-
 def encode_company_page(
     page: Page[Company], request: company_service_pb2.ListCompaniesRequest
 ) -> company_service_pb2.ListCompaniesResponse:
     """Write a page, and the token that gets the next one."""
     return company_service_pb2.ListCompaniesResponse(
-        companies=map(encode_company, page.items), next_page_token=_encode_next(page, request)
+        companies=map(encode_company, page.items),
+        next_page_token=encode_next_page(page.next_after, request),
     )
 
 
@@ -111,7 +77,8 @@ def encode_vehicle_page(
 ) -> vehicle_service_pb2.ListVehiclesResponse:
     """Write a page, and the token that gets the next one."""
     return vehicle_service_pb2.ListVehiclesResponse(
-        vehicles=map(encode_vehicle, page.items), next_page_token=_encode_next(page, request)
+        vehicles=map(encode_vehicle, page.items),
+        next_page_token=encode_next_page(page.next_after, request),
     )
 
 
@@ -122,8 +89,8 @@ def encode_company(company: Company) -> company_service_pb2.Company:
         display_name=company.display_name,
         time_zone=company.time_zone,
         language_code=company.language_code,
-        create_time=_encode_time(company.create_time),
-        update_time=_encode_time(company.update_time),
+        create_time=encode_time(company.create_time),
+        update_time=encode_time(company.update_time),
         etag=company.etag,
     )
 
@@ -135,8 +102,8 @@ def encode_vehicle(vehicle: Vehicle) -> vehicle_service_pb2.Vehicle:
         company_id=str(vehicle.company_id),
         plate=vehicle.plate,
         display_name=vehicle.display_name,
-        create_time=_encode_time(vehicle.create_time),
-        update_time=_encode_time(vehicle.update_time),
+        create_time=encode_time(vehicle.create_time),
+        update_time=encode_time(vehicle.update_time),
     )
 
 
@@ -150,15 +117,3 @@ def encode_company_standing(company: Company) -> directory_service_pb2.CompanySt
 def encode_vehicle_standing(vehicle: Vehicle) -> directory_service_pb2.VehicleStanding:
     """Write what other services need to know of a vehicle."""
     return directory_service_pb2.VehicleStanding(vehicle_id=str(vehicle.vehicle_id))
-
-
-def _encode_next(page: Page[Company] | Page[Vehicle], request: ListRequest) -> str:
-    if page.next_after is None:
-        return ""
-    return encode_page_token({"after": str(page.next_after)}, fingerprint(request))
-
-
-def _encode_time(moment: datetime) -> Timestamp:
-    timestamp = Timestamp()
-    timestamp.FromDatetime(moment)
-    return timestamp

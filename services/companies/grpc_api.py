@@ -8,7 +8,9 @@ from dashtrack.companies.v1 import company_service_pb2, vehicle_service_pb2
 from dashtrack.companies.v1.company_service_pb2_grpc import CompanyServiceServicer
 from dashtrack.companies.v1.vehicle_service_pb2_grpc import VehicleServiceServicer
 
+from services.chassis.fields import decode_id, decode_optional_id
 from services.chassis.identity import current_caller
+from services.chassis.page_tokens import PAGE_SIZE_DEFAULT, decode_page_start
 from services.companies import codec
 from services.companies.usecases import CompanyUseCases, VehicleUseCases
 
@@ -34,7 +36,7 @@ class CompanyServicer(CompanyServiceServicer):
     async def GetCompany(
         self, request: company_service_pb2.GetCompanyRequest, context: Any
     ) -> company_service_pb2.Company:
-        company_id = codec.decode_id(request.company_id)
+        company_id = decode_id(request.company_id)
         return codec.encode_company(await self._usecases.get_company(current_caller(), company_id))
 
     async def ListCompanies(
@@ -42,8 +44,8 @@ class CompanyServicer(CompanyServiceServicer):
     ) -> company_service_pb2.ListCompaniesResponse:
         page = await self._usecases.list_companies(
             current_caller(),
-            after=codec.decode_page_start(request),
-            limit=request.page_size or codec.PAGE_SIZE_DEFAULT,
+            after=decode_page_start(request),
+            limit=request.page_size or PAGE_SIZE_DEFAULT,
         )
         return codec.encode_company_page(page, request)
 
@@ -70,7 +72,7 @@ class VehicleServicer(VehicleServiceServicer):
     async def GetVehicle(
         self, request: vehicle_service_pb2.GetVehicleRequest, context: Any
     ) -> vehicle_service_pb2.Vehicle:
-        vehicle_id = codec.decode_id(request.vehicle_id)
+        vehicle_id = decode_id(request.vehicle_id)
         return codec.encode_vehicle(await self._usecases.get_vehicle(current_caller(), vehicle_id))
 
     async def ListVehicles(
@@ -78,9 +80,9 @@ class VehicleServicer(VehicleServiceServicer):
     ) -> vehicle_service_pb2.ListVehiclesResponse:
         page = await self._usecases.list_vehicles(
             current_caller(),
-            company_id=codec.decode_optional_id(request.company_id),
-            after=codec.decode_page_start(request),
-            limit=request.page_size or codec.PAGE_SIZE_DEFAULT,
+            company_id=decode_optional_id(request.company_id),
+            after=decode_page_start(request),
+            limit=request.page_size or PAGE_SIZE_DEFAULT,
         )
         return codec.encode_vehicle_page(page, request)
 
@@ -95,13 +97,13 @@ class DirectoryServicer(DirectoryServiceServicer):
     async def GetCompanyStanding(
         self, request: directory_service_pb2.GetCompanyStandingRequest, context: Any
     ) -> directory_service_pb2.CompanyStanding:
-        company_id = codec.decode_id(request.company_id)
+        company_id = decode_id(request.company_id)
         company = await self._companies.get_company(current_caller(), company_id)
         return codec.encode_company_standing(company)
 
     async def GetVehicleStanding(
         self, request: directory_service_pb2.GetVehicleStandingRequest, context: Any
     ) -> directory_service_pb2.VehicleStanding:
-        company_id, vehicle_id = map(codec.decode_id, (request.company_id, request.vehicle_id))
+        company_id, vehicle_id = map(decode_id, (request.company_id, request.vehicle_id))
         vehicle = await self._vehicles.get_vehicle_of(company_id, vehicle_id)
         return codec.encode_vehicle_standing(vehicle)

@@ -8,20 +8,13 @@ from dashtrack.auth.internal.v1.token_service_pb2_grpc import TokenServiceStub
 from dashtrack.companies.internal.v1 import directory_service_pb2
 from dashtrack.companies.internal.v1.directory_service_pb2_grpc import DirectoryServiceStub
 
+from services.chassis.absence import is_away
 from services.chassis.errors import DomainError, Unavailable
 from services.telemetry.domain.errors import CompanyNotFound, VehicleNotFound
 from services.telemetry.ports.registry import DeviceToken
 
 # Somebody waits for the answer; a service that needs longer than this is as good as away.
 _TIMEOUT_S = 2.0
-
-_AWAY = frozenset(
-    {
-        grpc.StatusCode.UNAVAILABLE,
-        grpc.StatusCode.DEADLINE_EXCEEDED,
-        grpc.StatusCode.RESOURCE_EXHAUSTED,
-    }
-)
 
 
 class GrpcCompanyDirectory:
@@ -80,6 +73,6 @@ def _translated(
 ) -> Exception:
     if err.code() is grpc.StatusCode.NOT_FOUND and not_found is not None:
         return not_found
-    if err.code() in _AWAY:
+    if is_away(err):
         return Unavailable(f"The {what} does not answer.")
     return err

@@ -6,19 +6,12 @@ import grpc
 from dashtrack.companies.internal.v1 import directory_service_pb2 as pb
 from dashtrack.companies.internal.v1.directory_service_pb2_grpc import DirectoryServiceStub
 
+from services.chassis.absence import is_away
 from services.chassis.errors import Unavailable
 from services.users.domain import CompanyNotFound
 
 # A person waits for the answer; a directory that needs longer than this is as good as away.
 _TIMEOUT_S = 1.0
-
-_AWAY = frozenset(
-    {
-        grpc.StatusCode.UNAVAILABLE,
-        grpc.StatusCode.DEADLINE_EXCEEDED,
-        grpc.StatusCode.RESOURCE_EXHAUSTED,
-    }
-)
 
 
 class GrpcCompanyDirectory:
@@ -35,7 +28,7 @@ class GrpcCompanyDirectory:
         except grpc.aio.AioRpcError as err:
             if err.code() is grpc.StatusCode.NOT_FOUND:
                 raise CompanyNotFound(company_id) from err
-            if err.code() in _AWAY:
+            if is_away(err):
                 message = "The company directory does not answer."
                 raise Unavailable(message) from err
             raise

@@ -1,27 +1,15 @@
 """People between protobuf and the domain; pure functions, the only place that knows both."""
 
 import uuid
-from datetime import datetime
 
-from dashtrack.options.v1 import options_pb2
 from dashtrack.users.v1 import user_events_pb2, user_service_pb2
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from services.chassis.errors import UpdateMaskInvalid, invalid_field
-from services.chassis.identity import Role
-from services.chassis.page_tokens import (
-    PageTokenInvalid,
-    decode_page_token,
-    encode_page_token,
-    fingerprint,
-)
+from services.chassis.fields import ROLE_NUMBERS, ROLES, decode_optional_id, encode_time
+from services.chassis.page_tokens import encode_next_page
 from services.users.domain import NewUser, Status, User, UserEdit
 from services.users.usecases import UserPage
 
-PAGE_SIZE_DEFAULT = 50
-
-_ROLES = {options_pb2.Role.Value(f"ROLE_{role.name}"): role for role in Role}
-_ROLE_NUMBERS = {role: number for number, role in _ROLES.items()}
 _STATUS_NUMBERS = {
     Status.ACTIVE: user_service_pb2.User.STATUS_ACTIVE,
     Status.DEACTIVATED: user_service_pb2.User.STATUS_DEACTIVATED,
@@ -34,7 +22,7 @@ def decode_new_user(request: user_service_pb2.CreateUserRequest) -> NewUser:
     return NewUser(
         email=request.user.email,
         display_name=request.user.display_name,
-        role=_ROLES[request.user.role],
+        role=ROLES[request.user.role],
         company_id=decode_optional_id(request.user.company_id),
         request_id=decode_optional_id(request.request_id),
     )
@@ -58,7 +46,7 @@ def decode_edit(request: user_service_pb2.UpdateUserRequest) -> tuple[uuid.UUID,
         raise invalid_field("user.role", "A role is required.")
     edit = UserEdit(
         display_name=user.display_name if "display_name" in named else None,
-        role=_ROLES[user.role] if "role" in named else None,
+        role=ROLES[user.role] if "role" in named else None,
         # Whoever names the fields to change doesn't mean the others, whatever they hold.
         email=None if mask else user.email or None,
         etag=user.etag,
@@ -66,40 +54,14 @@ def decode_edit(request: user_service_pb2.UpdateUserRequest) -> tuple[uuid.UUID,
     return uuid.UUID(user.user_id), edit
 
 
-def decode_page_start(request: user_service_pb2.ListUsersRequest) -> uuid.UUID | None:
-    """Read after whom a page starts: None at the beginning.
-
-    Raises:
-        PageTokenInvalid: the token is not one of this list with these filters.
-    """
-    if not request.page_token:
-        return None
-    position = decode_page_token(request.page_token, fingerprint(request))
-    try:
-        return uuid.UUID(str(position["after"]))
-    except (KeyError, ValueError) as err:
-        raise PageTokenInvalid from err
-
-
-def decode_id(text: str) -> uuid.UUID:
-    """Read an id that the contract's rules have found to be one."""
-    return uuid.UUID(text)
-
-
-def decode_optional_id(text: str) -> uuid.UUID | None:
-    """Read an id that may be left out."""
-    return uuid.UUID(text) if text else None
-
-
 def encode_page(
     page: UserPage, request: user_service_pb2.ListUsersRequest
 ) -> user_service_pb2.ListUsersResponse:
     """Write a page, and the token that gets the next one."""
-    response = user_service_pb2.ListUsersResponse(users=map(encode_user, page.users))
-    if page.next_after is not None:
-        position = {"after": str(page.next_after)}
-        response.next_page_token = encode_page_token(position, fingerprint(request))
-    return response
+    return user_service_pb2.ListUsersResponse(
+        users=map(encode_user, page.users),
+        next_page_token=encode_next_page(page.next_after, request),
+    )
 
 
 def encode_user(user: User) -> user_service_pb2.User:
@@ -109,10 +71,10 @@ def encode_user(user: User) -> user_service_pb2.User:
         company_id=str(user.company_id or ""),
         email=user.email,
         display_name=user.display_name,
-        role=_ROLE_NUMBERS[user.role],
+        role=ROLE_NUMBERS[user.role],
         status=_STATUS_NUMBERS[user.status],
-        create_time=_encode_time(user.create_time),
-        update_time=_encode_time(user.update_time),
+        create_time=encode_time(user.create_time),
+        update_time=encode_time(user.update_time),
         etag=user.etag,
     )
 
@@ -125,15 +87,9 @@ def encode_user_changed(event_id: uuid.UUID, user: User) -> bytes:
         company_id=str(user.company_id or ""),
         email=user.email,
         display_name=user.display_name,
-        role=_ROLE_NUMBERS[user.role],
+        role=ROLE_NUMBERS[user.role],
         active=user.status is Status.ACTIVE,
         version=user.version,
-        occur_time=_encode_time(user.update_time),
+        occur_time=encode_time(user.update_time),
     )
     return event.SerializeToString()
-
-
-def _encode_time(moment: datetime) -> Timestamp:
-    timestamp = Timestamp()
-    timestamp.FromDatetime(moment)
-    return timestamp

@@ -5,7 +5,9 @@ from typing import Any
 from dashtrack.users.v1 import user_service_pb2 as pb
 from dashtrack.users.v1.user_service_pb2_grpc import UserServiceServicer
 
+from services.chassis.fields import decode_id, decode_optional_id
 from services.chassis.identity import current_caller
+from services.chassis.page_tokens import PAGE_SIZE_DEFAULT, decode_page_start
 from services.users import codec
 from services.users.usecases import UserUseCases
 
@@ -23,7 +25,7 @@ class UserServicer(UserServiceServicer):
         return codec.encode_user(await self._usecases.create_user(current_caller(), new))
 
     async def GetUser(self, request: pb.GetUserRequest, context: Any) -> pb.User:
-        user_id = codec.decode_id(request.user_id)
+        user_id = decode_id(request.user_id)
         return codec.encode_user(await self._usecases.get_user(current_caller(), user_id))
 
     async def GetCurrentUser(self, request: pb.GetCurrentUserRequest, context: Any) -> pb.User:
@@ -32,9 +34,9 @@ class UserServicer(UserServiceServicer):
     async def ListUsers(self, request: pb.ListUsersRequest, context: Any) -> pb.ListUsersResponse:
         page = await self._usecases.list_users(
             current_caller(),
-            company_id=codec.decode_optional_id(request.company_id),
-            after=codec.decode_page_start(request),
-            limit=request.page_size or codec.PAGE_SIZE_DEFAULT,
+            company_id=decode_optional_id(request.company_id),
+            after=decode_page_start(request),
+            limit=request.page_size or PAGE_SIZE_DEFAULT,
         )
         return codec.encode_page(page, request)
 
@@ -43,5 +45,5 @@ class UserServicer(UserServiceServicer):
         return codec.encode_user(await self._usecases.update_user(current_caller(), user_id, edit))
 
     async def DeactivateUser(self, request: pb.DeactivateUserRequest, context: Any) -> pb.User:
-        user_id = codec.decode_id(request.user_id)
+        user_id = decode_id(request.user_id)
         return codec.encode_user(await self._usecases.deactivate_user(current_caller(), user_id))

@@ -12,6 +12,7 @@ from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 from opentelemetry.semconv.attributes.exception_attributes import EXCEPTION_TYPE
 
+from services.chassis.absence import is_away
 from services.chassis.errors import DomainError, Kind, Unavailable
 from services.chassis.logs import get_logger
 from services.chassis.rpc.calls import Context, StreamHandler, UnaryHandler, current_call
@@ -93,10 +94,7 @@ async def _answer(err: Exception, context: Context) -> NoReturn:
 def _translate(
     err: Exception,
 ) -> tuple[grpc.StatusCode, str, list[Message], float | None]:
-    if isinstance(err, grpc.aio.AioRpcError) and err.code() in (
-        grpc.StatusCode.UNAVAILABLE,
-        grpc.StatusCode.DEADLINE_EXCEEDED,
-    ):
+    if isinstance(err, grpc.aio.AioRpcError) and is_away(err):
         unavailable = Unavailable("A part of the system does not answer.")
         unavailable.__cause__ = err
         err = unavailable

@@ -7,6 +7,7 @@ from google.protobuf import descriptor, descriptor_pool, message_factory
 from google.protobuf.message import Message
 from py_grpc_prometheus.grpc_utils import get_method_type
 
+from services.chassis.fields import ROLES
 from services.chassis.identity import CallerKind, Role
 
 _DEADLINE_DEFAULT_MS = 10_000
@@ -16,13 +17,6 @@ _CALLER_KINDS = {
     options_pb2.CALLER_USER: CallerKind.USER,
     options_pb2.CALLER_DEVICE: CallerKind.DEVICE,
     options_pb2.CALLER_SERVICE: CallerKind.SERVICE,
-}
-_ROLES = {
-    options_pb2.ROLE_MASTER: Role.MASTER,
-    options_pb2.ROLE_COMPANY_ADMIN: Role.COMPANY_ADMIN,
-    options_pb2.ROLE_MANAGER: Role.MANAGER,
-    options_pb2.ROLE_DRIVER: Role.DRIVER,
-    options_pb2.ROLE_HELPER: Role.HELPER,
 }
 
 
@@ -78,7 +72,7 @@ def _spec(service: str, method: descriptor.MethodDescriptor) -> MethodSpec:
     caller = _CALLER_KINDS.get(access.caller)
     if caller is None:
         raise ContractError(f"{path} has no access option")
-    roles = frozenset(_ROLES[role] for role in access.roles if role in _ROLES)
+    roles = frozenset(ROLES[role] for role in access.roles if role in ROLES)
     if (caller is CallerKind.USER) != bool(roles):
         raise ContractError(f"{path} must list roles exactly when people call it")
     call = options.Extensions[options_pb2.call]

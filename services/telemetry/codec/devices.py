@@ -1,21 +1,12 @@
 """Messages of the registry to domain values and back."""
 
-import uuid
-
 from dashtrack.telemetry.v1 import device_service_pb2 as pb
 
-from services.chassis.errors import FieldViolation, InvalidArgument
-from services.chassis.page_tokens import (
-    PageTokenInvalid,
-    decode_page_token,
-    encode_page_token,
-    fingerprint,
-)
-from services.telemetry.codec.times import encode_moment
+from services.chassis.errors import invalid_field
+from services.chassis.fields import decode_optional_id, encode_time
+from services.chassis.page_tokens import encode_next_page
 from services.telemetry.domain.devices import ClaimTicket, Device, DeviceStatus
 from services.telemetry.usecases.registry import DevicePage, NewDevice
-
-PAGE_SIZE_DEFAULT = 50
 
 _STATUSES = {
     DeviceStatus.REGISTERED: pb.Device.STATUS_REGISTERED,
@@ -24,23 +15,11 @@ _STATUSES = {
 }
 
 
-def decode_id(text: str) -> uuid.UUID:
-    """Read an id that validation has found well formed."""
-    return uuid.UUID(text)
-
-
-def decode_optional_id(text: str) -> uuid.UUID | None:
-    """Read an id that may be left out."""
-    return uuid.UUID(text) if text else None
-
-
 def decode_new_device(request: pb.RegisterDeviceRequest) -> NewDevice:
     """Read a wish for a device."""
     device = request.device
     if not device.hardware_id:
-        description = "hardware_id is required."
-        violation = FieldViolation("device.hardware_id", description)
-        raise InvalidArgument(description, violations=[violation])
+        raise invalid_field("device.hardware_id", "hardware_id is required.")
     return NewDevice(
         company_id=decode_optional_id(device.company_id),
         hardware_id=device.hardware_id,
@@ -59,10 +38,10 @@ def encode_device(device: Device) -> pb.Device:
         display_name=device.display_name,
         vehicle_id=str(device.vehicle_id or ""),
         status=_STATUSES[device.status],
-        create_time=encode_moment(device.created_at),
+        create_time=encode_time(device.created_at),
     )
     if device.last_upload_at is not None:
-        message.last_upload_time.CopyFrom(encode_moment(device.last_upload_at))
+        message.last_upload_time.CopyFrom(encode_time(device.last_upload_at))
     return message
 
 
@@ -71,25 +50,13 @@ def encode_registered(device: Device, ticket: ClaimTicket | None) -> pb.Register
     response = pb.RegisterDeviceResponse(device=encode_device(device))
     if ticket is not None:
         response.claim_code = ticket.code
-        response.claim_expire_time.CopyFrom(encode_moment(ticket.expires_at))
+        response.claim_expire_time.CopyFrom(encode_time(ticket.expires_at))
     return response
-
-
-def decode_page_start(request: pb.ListDevicesRequest) -> uuid.UUID | None:
-    """Read after which device a page begins."""
-    if not request.page_token:
-        return None
-    position = decode_page_token(request.page_token, fingerprint(request))
-    try:
-        return uuid.UUID(str(position["after"]))
-    except (KeyError, ValueError) as err:
-        raise PageTokenInvalid from err
 
 
 def encode_page(page: DevicePage, request: pb.ListDevicesRequest) -> pb.ListDevicesResponse:
     """Write a page, and the token that gets the next one."""
-    response = pb.ListDevicesResponse(devices=map(encode_device, page.devices))
-    if page.next_after is not None:
-        position = {"after": str(page.next_after)}
-        response.next_page_token = encode_page_token(position, fingerprint(request))
-    return response
+    return pb.ListDevicesResponse(
+        devices=map(encode_device, page.devices),
+        next_page_token=encode_next_page(page.next_after, request),
+    )

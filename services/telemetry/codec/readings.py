@@ -5,13 +5,14 @@ from weakref import WeakKeyDictionary
 
 from dashtrack.telemetry.v1 import reading_service_pb2 as pb
 
+from services.chassis.fields import encode_time
 from services.chassis.page_tokens import (
     PageTokenInvalid,
     decode_page_token,
     encode_page_token,
     fingerprint,
 )
-from services.telemetry.codec.times import decode_ms_up, encode_moment, encode_ms
+from services.telemetry.codec.times import decode_ms_up, encode_ms
 from services.telemetry.domain.columns import Numbers, Times
 from services.telemetry.domain.latest import Latest
 from services.telemetry.ports.reading import CommittedBatch
@@ -100,7 +101,7 @@ class WatchEncoder:
             case LatestItem(device_id, latest):
                 return pb.WatchReadingsResponse(latest=encode_latest(device_id, latest))
             case HeartbeatItem(at):
-                return pb.WatchReadingsResponse(heartbeat=pb.Heartbeat(time=encode_moment(at)))
+                return pb.WatchReadingsResponse(heartbeat=pb.Heartbeat(time=encode_time(at)))
             case EndItem(reason):
                 return pb.WatchReadingsResponse(end=pb.WatchEnd(reason=reason))
 

@@ -1,7 +1,5 @@
 """Protobuf timestamps to milliseconds since 1970 and back."""
 
-from datetime import datetime
-
 from google.protobuf.timestamp_pb2 import Timestamp
 
 _NANOS_PER_MS = 1_000_000
@@ -11,13 +9,6 @@ def encode_ms(ms: int) -> Timestamp:
     """Write a time."""
     seconds, rest_ms = divmod(ms, 1000)
     return Timestamp(seconds=seconds, nanos=rest_ms * _NANOS_PER_MS)
-
-
-def encode_moment(at: datetime) -> Timestamp:
-    """Write a moment."""
-    timestamp = Timestamp()
-    timestamp.FromDatetime(at)
-    return timestamp
 
 
 def decode_ms_up(timestamp: Timestamp) -> int:

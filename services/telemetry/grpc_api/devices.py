@@ -5,7 +5,9 @@ from typing import Any
 from dashtrack.telemetry.v1 import device_service_pb2 as pb
 from dashtrack.telemetry.v1.device_service_pb2_grpc import DeviceServiceServicer
 
+from services.chassis.fields import decode_id, decode_optional_id
 from services.chassis.identity import current_caller
+from services.chassis.page_tokens import PAGE_SIZE_DEFAULT, decode_page_start
 from services.telemetry.codec import devices as codec
 from services.telemetry.usecases.registry import DeviceUseCases
 
@@ -25,7 +27,7 @@ class DeviceServicer(DeviceServiceServicer):
         return codec.encode_registered(*await self._usecases.register_device(current_caller(), new))
 
     async def GetDevice(self, request: pb.GetDeviceRequest, context: Any) -> pb.Device:
-        device_id = codec.decode_id(request.device_id)
+        device_id = decode_id(request.device_id)
         return codec.encode_device(await self._usecases.get_device(current_caller(), device_id))
 
     async def ListDevices(
@@ -33,12 +35,12 @@ class DeviceServicer(DeviceServiceServicer):
     ) -> pb.ListDevicesResponse:
         page = await self._usecases.list_devices(
             current_caller(),
-            company_id=codec.decode_optional_id(request.company_id),
-            after=codec.decode_page_start(request),
-            limit=request.page_size or codec.PAGE_SIZE_DEFAULT,
+            company_id=decode_optional_id(request.company_id),
+            after=decode_page_start(request),
+            limit=request.page_size or PAGE_SIZE_DEFAULT,
         )
         return codec.encode_page(page, request)
 
     async def DisableDevice(self, request: pb.DisableDeviceRequest, context: Any) -> pb.Device:
-        device_id = codec.decode_id(request.device_id)
+        device_id = decode_id(request.device_id)
         return codec.encode_device(await self._usecases.disable_device(current_caller(), device_id))

@@ -12,9 +12,9 @@ from dashtrack.device.v1.device_link_service_pb2_grpc import (
 from dashtrack.device.v1.reading_batch_pb2 import ReadingBatch, UploadAck
 from google.api.httpbody_pb2 import HttpBody
 
+from services.chassis.fields import decode_id
 from services.chassis.identity import current_caller
 from services.telemetry.codec import links as codec
-from services.telemetry.codec.devices import decode_id
 from services.telemetry.usecases.claiming import ClaimUseCases
 from services.telemetry.usecases.renewing import TokenRenewals
 from services.telemetry.usecases.uploading import Upload, Uploads

@@ -7,10 +7,10 @@ from typing import Any
 from dashtrack.telemetry.v1 import reading_service_pb2 as pb
 from dashtrack.telemetry.v1.reading_service_pb2_grpc import ReadingServiceServicer
 
+from services.chassis.fields import decode_id, decode_optional_id
 from services.chassis.identity import current_caller
 from services.chassis.rpc.access import recheck_access
 from services.telemetry.codec import readings as codec
-from services.telemetry.codec.devices import decode_id, decode_optional_id
 from services.telemetry.usecases.reading import ReadingUseCases
 from services.telemetry.usecases.watching import WatchUseCases
 

@@ -7,8 +7,9 @@ import asyncpg
 import pytest
 
 from services.chassis.errors import Unavailable
-from services.chassis.migrations import migrate
+from services.chassis.migrations import _LOCK_KEY, _LOCK_NAMESPACE, _alembic, migrate
 from tests.integration.chassis.kettle import KettleSettings
+from tests.integration.chassis.waiting import until
 
 
 def url(kettle: KettleSettings) -> str:
@@ -82,6 +83,23 @@ async def test_migration_does_not_queue_behind_a_lock_for_ever(
     await connection.close()
     await migrate(url(kettle), migrations)
     assert await fetch(kettle, "SELECT version_num FROM alembic_version") == ["0002"]
+
+
+async def test_service_that_stops_does_not_wait_for_another_replica(
+    kettle: KettleSettings, migrations: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Giving up the start ends the wait for whoever migrates at the moment."""
+    monkeypatch.setattr("services.chassis.migrations._LOCK_WAIT_S", 3600)
+    other = await asyncpg.connect(url(kettle).replace("+asyncpg", ""))
+    await other.execute("SELECT pg_advisory_lock($1, $2)", _LOCK_NAMESPACE, _LOCK_KEY)
+    start = asyncio.create_task(migrate(url(kettle), migrations))
+    await until(_alembic.locked)
+    start.cancel()
+
+    await until(lambda: not _alembic.locked())
+
+    await other.close()
+    await migrate(url(kettle), migrations)
 
 
 async def test_broken_migration_leaves_the_schema_as_it_was(

@@ -2,16 +2,13 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import grpc
 import pytest
-import sqlalchemy as sa
 from aiohttp import web
-from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from services.chassis.errors import Unavailable
@@ -22,64 +19,14 @@ from tests.fixtures.nats import NatsServer
 from tests.fixtures.otlp import TraceReceiver
 from tests.fixtures.postgres import PostgresServer
 from tests.fixtures.tokens import TokenMint, bearer
+from tests.integration.chassis.conftest import Start
 from tests.integration.chassis.kettle import KettleSettings
 from tests.integration.chassis.waiting import until
-from tests.unit.chassis.echo import SERVICE, EchoService, Said, call
+from tests.unit.chassis.echo import SERVICE, EchoService, call
 from tests.unit.chassis.test_pipeline_failures import details_of
 
 make_reflection_stub: Any = reflection_pb2_grpc.ServerReflectionStub
 Serving = health_pb2.HealthCheckResponse
-Start = Callable[..., contextlib.AbstractAsyncContextManager["Kettle"]]
-
-
-class Kettle:
-    """A running service, and what its test looks at."""
-
-    def __init__(self, channel: grpc.aio.Channel, running: Any, service: EchoService) -> None:
-        self.channel = channel
-        self.running = running
-        self.service = service
-
-    async def health(self, name: str = "") -> Any:
-        """Ask for the health of a service."""
-        stub: Any = health_pb2_grpc.HealthStub(self.channel)
-        answer = await stub.Check(health_pb2.HealthCheckRequest(service=name))
-        return answer.status
-
-    async def get(self, path: str, **headers: str) -> tuple[int, str, str]:
-        """Fetch something over HTTP: status, content type and text."""
-        url = f"http://127.0.0.1:{self.running.http_port}{path}"
-        async with aiohttp.ClientSession() as session, session.get(url, headers=headers) as answer:
-            return answer.status, answer.headers["content-type"], await answer.text()
-
-
-@pytest.fixture
-def start(kettle: KettleSettings, migrations: Path) -> Start:
-    """Start the echo service under the chassis; its methods ask the database."""
-
-    @contextlib.asynccontextmanager
-    async def start(
-        *, waiting: bool = True, settings: KettleSettings = kettle, **parts: Any
-    ) -> AsyncIterator[Kettle]:
-        service = EchoService()
-
-        async def build(runtime: Runtime[KettleSettings]) -> App:
-            async def ask_database(request: Any, _: Any) -> Any:
-                async with runtime.database.transaction() as session:
-                    await session.execute(sa.text("SELECT count(*) FROM kettles"))
-                return Said(text=request.text)
-
-            service.behaviour = ask_database
-            return App(service_names=[SERVICE], register=service.register, **parts)
-
-        async with serve(
-            "kettle", settings, build, migrations=migrations, wait_until_serving=waiting
-        ) as running:
-            address = f"127.0.0.1:{running.grpc_port}"
-            async with grpc.aio.insecure_channel(address) as channel:
-                yield Kettle(channel, running, service)
-
-    return start
 
 
 async def test_service_serves_on_free_ports(start: Start) -> None:
@@ -133,33 +80,6 @@ async def test_own_checks_hold_up_the_start(start: Start) -> None:
         ready = True
         await kettle.running.until_serving()
         assert await kettle.health() == Serving.SERVING
-
-
-async def test_stopping_service_is_ready_for_nobody(
-    start: Start, kettle: KettleSettings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """While load balancers are given time to notice, passing checks change nothing."""
-    monkeypatch.setattr("services.chassis.health._SERVING_INTERVAL_S", 0.02)
-    monkeypatch.setattr("services.chassis.health._STARTING_INTERVAL_S", 0.02)
-    checked = asyncio.Event()
-
-    async def check() -> None:
-        checked.set()
-
-    settings = kettle.model_copy(update={"shutdown_delay_s": 1.0})
-    running = start(settings=settings, checks={"water": check})
-    service = await running.__aenter__()
-    stopping = asyncio.create_task(running.__aexit__(None, None, None))
-
-    async def refused() -> bool:
-        return (await service.get("/healthz"))[0] == 503
-
-    await until(refused)
-    for _ in range(3):
-        checked.clear()
-        await checked.wait()
-    assert await refused()
-    await stopping
 
 
 async def test_reflection_lists_the_public_contract(start: Start) -> None:
@@ -344,60 +264,6 @@ async def test_workers_run_and_are_started_again(start: Start, failure: BaseExce
         text = (await kettle.get("/metrics"))[2]
         assert 'worker_restarts_total{worker="stirring"} 1.0' in text
     assert ended
-
-
-async def test_stop_lets_running_calls_finish_and_then_drains(start: Start) -> None:
-    """Nothing accepted is left unanswered, and what was taken in is flushed afterwards."""
-    happened: list[str] = []
-    began = asyncio.Event()
-    go_on = asyncio.Event()
-
-    async def drain() -> None:
-        happened.append("drained")
-
-    async def work(stopping: asyncio.Event) -> None:
-        await stopping.wait()
-        happened.append("worker ended")
-
-    async def slow(request: Any, _: Any) -> Any:
-        began.set()
-        await go_on.wait()
-        happened.append("answered")
-        return Said(text=request.text)
-
-    service = start(drain=[drain], workers=[Worker("stirring", work)])
-    kettle = await service.__aenter__()
-    kettle.service.behaviour = slow
-    address = f"127.0.0.1:{kettle.running.grpc_port}"
-    async with grpc.aio.insecure_channel(address) as channel:
-        running = asyncio.create_task(call(channel, "Unary"))
-        await began.wait()
-        stopping = asyncio.create_task(service.__aexit__(None, None, None))
-        await asyncio.sleep(0.2)
-        assert happened == []
-        go_on.set()
-        await stopping
-        assert await running == ["hello"]
-    assert happened == ["answered", "drained", "worker ended"]
-
-
-async def test_stop_says_so_before_it_turns_anybody_away(
-    start: Start, kettle: KettleSettings
-) -> None:
-    """A load balancer hears of the end while calls are still served."""
-    settings = kettle.model_copy(update={"shutdown_delay_s": 0.5})
-    service = start(settings=settings)
-    running = await service.__aenter__()
-    address = f"127.0.0.1:{running.running.grpc_port}"
-    async with grpc.aio.insecure_channel(address) as channel:
-        stub: Any = health_pb2_grpc.HealthStub(channel)
-        watch = stub.Watch(health_pb2.HealthCheckRequest(service=SERVICE))
-        assert (await watch.read()).status == Serving.SERVING
-        stopping = asyncio.create_task(service.__aexit__(None, None, None))
-        assert (await watch.read()).status == Serving.NOT_SERVING
-        assert await call(channel, "Unary") == ["hello"]
-        watch.cancel()
-        await stopping
 
 
 async def test_trace_of_a_call_shows_its_queries(

@@ -1,5 +1,6 @@
 """A server with the pipeline around the echo service, and a channel to it."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
@@ -42,6 +43,21 @@ class EchoServer:
     def value(self, series: str, **labels: str) -> float:
         """Return the value of a series, 0 if there is none."""
         return self.registry.get_sample_value(series, labels) or 0.0
+
+    async def until_observed(self, calls: int = 1) -> None:
+        """Wait until so many calls have left their traces: a caller is answered before that."""
+        while True:
+            if self._handled() >= calls:
+                return
+            await asyncio.sleep(0)
+
+    def _handled(self) -> float:
+        return sum(
+            sample.value
+            for family in self.registry.collect()
+            for sample in family.samples
+            if sample.name == "grpc_server_handled_total"
+        )
 
 
 @pytest.fixture

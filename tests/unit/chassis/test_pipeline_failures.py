@@ -149,10 +149,21 @@ async def test_unforeseen_exception_is_logged_once_with_its_stack(
     assert logged.count("RuntimeError: a bug") == 1
 
 
-async def test_answer_of_another_service_does_not_leak(echo_server: EchoServer) -> None:
+@pytest.mark.parametrize(
+    "code",
+    [
+        grpc.StatusCode.UNAVAILABLE,
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+        grpc.StatusCode.CANCELLED,
+    ],
+)
+async def test_answer_of_another_service_does_not_leak(
+    echo_server: EchoServer, code: grpc.StatusCode
+) -> None:
     """A part of the system that is away makes UNAVAILABLE of a call that needs it."""
     upstream = grpc.aio.AioRpcError(
-        grpc.StatusCode.UNAVAILABLE, grpc.aio.Metadata(), grpc.aio.Metadata(), "10.0.0.7 refused"
+        code, grpc.aio.Metadata(), grpc.aio.Metadata(), "10.0.0.7 refused"
     )
     echo_server.service.behaviour = raising(upstream)
     error = await failure(echo_server, "Unary")

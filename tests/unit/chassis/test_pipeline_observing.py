@@ -35,6 +35,7 @@ async def test_calls_are_counted_and_timed(echo_server: EchoServer, shape: str) 
     await call(echo_server.channel, shape)
     echo_server.service.behaviour = raising(InvalidArgument("No."))
     await failure(echo_server, shape)
+    await echo_server.until_observed(2)
     of_method = labels(shape)
     assert echo_server.value("grpc_server_started_total", **of_method) == 2
     assert echo_server.value("grpc_server_handled_total", **of_method, grpc_code="OK") == 1
@@ -48,6 +49,7 @@ async def test_calls_are_counted_and_timed(echo_server: EchoServer, shape: str) 
 async def test_messages_of_streams_are_counted(echo_server: EchoServer) -> None:
     """Both directions of a stream are counted by message."""
     await call(echo_server.channel, "BidiStream", "a", "b", "c")
+    await echo_server.until_observed()
     assert echo_server.value("grpc_server_msg_received_total", **labels("BidiStream")) == 3
     assert echo_server.value("grpc_server_msg_sent_total", **labels("BidiStream")) == 3
 
@@ -58,6 +60,7 @@ async def test_sampled_call_continues_the_callers_trace(
 ) -> None:
     """A call whose caller samples it gets a server span under the caller's."""
     await call(echo_server.channel, shape, metadata=SAMPLED)
+    await echo_server.until_observed()
     (span,) = echo_server.spans.get_finished_spans()
     assert trace.format_trace_id(span.context.trace_id) == TRACE_ID
     assert span.parent is not None
@@ -74,6 +77,7 @@ async def test_failure_of_the_server_marks_the_span(echo_server: EchoServer) -> 
     """What is the server's fault is an error of its span."""
     echo_server.service.behaviour = raising(Unavailable("Away."))
     await failure(echo_server, "Unary", metadata=SAMPLED)
+    await echo_server.until_observed()
     (span,) = echo_server.spans.get_finished_spans()
     assert span.status.status_code is StatusCode.ERROR
     assert span.attributes is not None
@@ -84,6 +88,7 @@ async def test_failure_of_the_caller_does_not_mark_the_span(echo_server: EchoSer
     """What is the caller's fault is a normal day for the server."""
     echo_server.service.behaviour = raising(InvalidArgument("No."))
     await failure(echo_server, "Unary", metadata=SAMPLED)
+    await echo_server.until_observed()
     (span,) = echo_server.spans.get_finished_spans()
     assert span.status.status_code is StatusCode.UNSET
 
@@ -92,6 +97,7 @@ async def test_crash_is_recorded_on_the_span_once(echo_server: EchoServer) -> No
     """The span of a call that crashed tells what was raised, and none of what it said."""
     echo_server.service.behaviour = raising(RuntimeError("a bug"))
     await failure(echo_server, "Unary", metadata=SAMPLED)
+    await echo_server.until_observed()
     (span,) = echo_server.spans.get_finished_spans()
     assert [event.name for event in span.events] == ["exception"]
     assert span.events[0].attributes == {"exception.type": "RuntimeError"}
@@ -112,6 +118,7 @@ async def test_unsampled_call_leaves_no_span_and_passes_its_trace_on(
 
     echo_server.service.behaviour = behaviour
     await call(echo_server.channel, shape, metadata=UNSAMPLED)
+    await echo_server.until_observed()
     assert set(seen) == {TRACE_ID}
     assert not echo_server.spans.get_finished_spans()
 
@@ -128,6 +135,7 @@ async def test_malformed_traceparent_is_ignored(echo_server: EchoServer, tracepa
 async def test_latency_of_a_sampled_call_names_its_trace(echo_server: EchoServer) -> None:
     """The histogram carries the trace id as an exemplar."""
     await call(echo_server.channel, "Unary", metadata=SAMPLED)
+    await echo_server.until_observed()
     exemplars = [
         sample.exemplar.labels
         for family in echo_server.registry.collect()
@@ -143,6 +151,7 @@ async def test_expired_call_is_counted_as_such(echo_server: EchoServer) -> None:
 
     echo_server.service.behaviour = stuck
     await failure(echo_server, "BriefUnary")
+    await echo_server.until_observed()
     code = grpc.StatusCode.DEADLINE_EXCEEDED.name
     of_method = {"grpc_type": "UNARY", "grpc_service": SERVICE, "grpc_method": "BriefUnary"}
     assert echo_server.value("grpc_server_handled_total", **of_method, grpc_code=code) == 1
