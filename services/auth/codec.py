@@ -20,12 +20,7 @@ from services.auth.domain.tokens import IssuedToken, Revocation, RevocationPage
 from services.chassis.errors import invalid_field
 from services.chassis.fields import ROLE_NUMBERS, ROLES, encode_time
 from services.chassis.identity import Role
-from services.chassis.page_tokens import (
-    PageTokenInvalid,
-    decode_page_token,
-    encode_page_token,
-    fingerprint,
-)
+from services.chassis.page_tokens import encode_next_page
 from services.chassis.revocations import Revocation as PulledRevocation
 from services.chassis.revocations import RevocationPage as PulledPage
 
@@ -50,42 +45,14 @@ def encode_session(grant: SessionGrant) -> auth_service_pb2.Session:
     )
 
 
-def decode_page_start(
-    request: auth_service_pb2.ListSessionsRequest, user_id: uuid.UUID
-) -> uuid.UUID | None:
-    """Read before which session a page starts: None at the beginning.
-
-    Raises:
-        PageTokenInvalid: the token is not one of this person's list.
-    """
-    if not request.page_token:
-        return None
-    position = decode_page_token(request.page_token, _list_of(request, user_id))
-    try:
-        return uuid.UUID(str(position["before"]))
-    except (KeyError, ValueError) as err:
-        raise PageTokenInvalid from err
-
-
 def encode_page(
-    page: SessionPage,
-    request: auth_service_pb2.ListSessionsRequest,
-    user_id: uuid.UUID,
-    current: uuid.UUID,
+    page: SessionPage, request: auth_service_pb2.ListSessionsRequest, current: uuid.UUID
 ) -> auth_service_pb2.ListSessionsResponse:
     """Write a page of somebody's sessions, and the token that gets the next one."""
-    response = auth_service_pb2.ListSessionsResponse(
-        sessions=[_encode_open_session(session, current) for session in page.sessions]
+    return auth_service_pb2.ListSessionsResponse(
+        sessions=[_encode_open_session(session, current) for session in page.sessions],
+        next_page_token=encode_next_page(page.next_before, request),
     )
-    if page.next_before is not None:
-        position = {"before": str(page.next_before)}
-        response.next_page_token = encode_page_token(position, _list_of(request, user_id))
-    return response
-
-
-def _list_of(request: auth_service_pb2.ListSessionsRequest, user_id: uuid.UUID) -> str:
-    """Tell one person's list from another's: the request alone doesn't say whose it is."""
-    return f"{fingerprint(request)} {user_id}"
 
 
 def _encode_open_session(session: Session, current: uuid.UUID) -> auth_service_pb2.OpenSession:
@@ -94,8 +61,8 @@ def _encode_open_session(session: Session, current: uuid.UUID) -> auth_service_p
         session_id=str(session.session_id),
         device=device_label(origin.user_agent) if origin else "",
         address=origin.address if origin and origin.address != UNKNOWN_ADDRESS else "",
-        create_time=_timestamp(session.opened_at),
-        last_use_time=_timestamp(session.last_used_at),
+        create_time=encode_time(session.opened_at),
+        last_use_time=encode_time(session.last_used_at),
         current=session.session_id == current,
     )
 

@@ -26,6 +26,7 @@ from services.auth.usecases.tokens import (
 )
 from services.chassis.errors import TokenInvalid
 from services.chassis.identity import current_caller
+from services.chassis.page_tokens import decode_page_start
 
 AUTH_SERVICE = pb.DESCRIPTOR.services_by_name["AuthService"].full_name
 TOKEN_SERVICE = token_service_pb2.DESCRIPTOR.services_by_name["TokenService"].full_name
@@ -88,10 +89,10 @@ class AuthServicer(AuthServiceServicer):
         user_id = current_caller().user_id
         page = await self._usecases.list_sessions(
             user_id,
-            before=codec.decode_page_start(request, user_id),
+            before=decode_page_start(request),
             limit=request.page_size or codec.PAGE_SIZE_DEFAULT,
         )
-        return codec.encode_page(page, request, user_id, _session_id())
+        return codec.encode_page(page, request, _session_id())
 
     async def RevokeSession(self, request: pb.RevokeSessionRequest, context: Any) -> Empty:
         session_id = uuid.UUID(request.session_id)
