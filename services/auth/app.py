@@ -29,6 +29,12 @@ from services.auth.storage.vault import Vault
 from services.auth.usecases.own_sessions import ListSessions, LogoutEverywhere, RevokeSession
 from services.auth.usecases.passwords import AcceptInvitation, ChangePassword
 from services.auth.usecases.people import ApplyPersonChange, BootstrapMaster
+from services.auth.usecases.resets import (
+    AnswerResetRequests,
+    RequestPasswordReset,
+    ResetCodes,
+    ResetPassword,
+)
 from services.auth.usecases.sessions import Login, Logout, RefreshSession, SessionOpener
 from services.auth.usecases.throttling import LoginThrottle
 from services.auth.usecases.tokens import (
@@ -55,11 +61,14 @@ class Parts:
 
     store: PostgresStore
     throttle: LoginThrottle
+    reset_throttle: LoginThrottle
+    codes: ResetCodes
     hasher: Argon2PasswordHasher
     key_ring: KeyRing
     opener: SessionOpener
     hint: NatsRevocationHint
     rotate_keys: RotateKeys
+    carrier: MailCarrier
 
 
 async def build(runtime: Runtime[AuthSettings]) -> App:
@@ -101,9 +110,18 @@ def assemble(runtime: Runtime[AuthSettings]) -> Parts:
     vault = make_vault(settings)
     store = PostgresStore(runtime.database, vault)
     key_ring = KeyRing(store, utc_now, new_id, settings.token_issuer)
+    opener = SessionOpener(key_ring, settings.lifetimes, utc_now, new_id)
+    codes = ResetCodes(opener, vault.digest)
+    carrier = MailCarrier(
+        AnswerResetRequests(store, codes),
+        SendMail(store, MaildirMailer(settings.mailbox_dir, utc_now), utc_now),
+        settings.mail_poll_interval_s,
+    )
     return Parts(
         store=store,
         throttle=LoginThrottle(settings.login_limits, vault.digest, utc_now),
+        reset_throttle=LoginThrottle(settings.reset_limits, vault.digest, utc_now, "reset-"),
+        codes=codes,
         hasher=Argon2PasswordHasher(
             Argon2Options(
                 memory_kib=settings.argon2_memory_kib,
@@ -114,9 +132,10 @@ def assemble(runtime: Runtime[AuthSettings]) -> Parts:
             )
         ),
         key_ring=key_ring,
-        opener=SessionOpener(key_ring, settings.lifetimes, utc_now, new_id),
+        opener=opener,
         hint=NatsRevocationHint(runtime.messaging),
         rotate_keys=make_key_rotation(runtime.database, settings),
+        carrier=carrier,
     )
 
 
@@ -148,6 +167,12 @@ def _auth_usecases(parts: Parts, recorder: PrometheusRecorder) -> AuthUseCases:
         revoke_session=RevokeSession(store, opener, hint),
         accept_invitation=AcceptInvitation(store, throttle, hasher, opener, recorder),
         change_password=ChangePassword(store, throttle, hasher, opener, hint, recorder),
+        request_password_reset=RequestPasswordReset(
+            store, parts.reset_throttle, opener, recorder, parts.carrier.wake
+        ),
+        reset_password=ResetPassword(
+            store, throttle, hasher, parts.codes, hint, recorder, parts.carrier.wake
+        ),
         key_set=parts.key_ring.json_web_key_set,
     )
 
@@ -170,8 +195,6 @@ def _workers(
     runtime: Runtime[AuthSettings], parts: Parts, recorder: PrometheusRecorder
 ) -> list[Worker]:
     settings, lifetimes = runtime.settings, runtime.settings.lifetimes
-    mailer = MaildirMailer(settings.mailbox_dir, utc_now)
-    carrier = MailCarrier(SendMail(parts.store, mailer, utc_now), settings.mail_poll_interval_s)
     upkeep = Upkeep(
         rotate_keys=parts.rotate_keys,
         key_ring=parts.key_ring,
@@ -182,8 +205,8 @@ def _workers(
     )
     apply_change = ApplyPersonChange(parts.store, lifetimes, utc_now, new_id, parts.hint)
     return [
-        people_consumer(runtime.messaging, apply_change, carrier.wake),
-        carrier.worker,
+        people_consumer(runtime.messaging, apply_change, parts.carrier.wake),
+        parts.carrier.worker,
         Worker("upkeep", upkeep.run),
         inbox_pruner(runtime.database),
     ]

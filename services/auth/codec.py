@@ -8,7 +8,7 @@ from dashtrack.auth.v1 import auth_service_pb2
 from dashtrack.users.v1 import user_events_pb2
 from google.api.httpbody_pb2 import HttpBody
 
-from services.auth.domain.credentials import PersonChange
+from services.auth.domain.credentials import Language, PersonChange
 from services.auth.domain.devices import device_label
 from services.auth.domain.sessions import (
     UNKNOWN_ADDRESS,
@@ -29,6 +29,7 @@ JWKS_CONTENT_TYPE = "application/jwk-set+json"
 
 _TOKEN_TYPE = "Bearer"  # noqa: S105 - what kind of token it is
 _EMAIL = re.compile(r"[^@\s\0]+@[^@\s\0]+")
+_LANGUAGES = {language.value: language for language in Language}
 _POSITION = re.compile(r"[0-9]{1,18}")
 
 
@@ -141,6 +142,7 @@ def decode_user_changed(payload: bytes) -> PersonChange:
         role=role,
         active=event.active,
         version=event.version,
+        language=_LANGUAGES.get(event.language_code, Language.ENGLISH),
     )
 
 

@@ -17,6 +17,7 @@ from services.auth.addresses import client_address, user_agent
 from services.auth.domain.sessions import Origin
 from services.auth.usecases.own_sessions import ListSessions, LogoutEverywhere, RevokeSession
 from services.auth.usecases.passwords import AcceptInvitation, ChangePassword, SessionOwner
+from services.auth.usecases.resets import RequestPasswordReset, ResetPassword
 from services.auth.usecases.sessions import Login, Logout, RefreshSession
 from services.auth.usecases.tokens import (
     IssueDeviceToken,
@@ -44,6 +45,8 @@ class AuthUseCases:
     revoke_session: RevokeSession
     accept_invitation: AcceptInvitation
     change_password: ChangePassword
+    request_password_reset: RequestPasswordReset
+    reset_password: ResetPassword
     key_set: Callable[[], bytes]
 
 
@@ -111,6 +114,18 @@ class AuthServicer(AuthServiceServicer):
         user_id = current_caller().user_id
         owner = SessionOwner(user_id, _session_id(), self._origin(context))
         await self._usecases.change_password(owner, request.current_password, request.new_password)
+        return Empty()
+
+    async def RequestPasswordReset(
+        self, request: pb.RequestPasswordResetRequest, context: Any
+    ) -> Empty:
+        await self._usecases.request_password_reset(request.email, self._origin(context))
+        return Empty()
+
+    async def ResetPassword(self, request: pb.ResetPasswordRequest, context: Any) -> Empty:
+        await self._usecases.reset_password(
+            request.email, request.reset_code, request.new_password, self._origin(context)
+        )
         return Empty()
 
     async def GetJsonWebKeySet(self, request: pb.GetJsonWebKeySetRequest, context: Any) -> HttpBody:

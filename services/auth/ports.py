@@ -1,9 +1,9 @@
 """What the use cases need from the outside.
 
 Everything that a use case does in one `Store.transaction()` commits or fails as a whole. Locks are
-always taken in the order credential, sessions, login attempts, revocations, which is what keeps
-transactions from waiting for each other in a circle; only a refresh begins with its session, and
-takes no lock on the credential.
+always taken in the order credential, password reset, sessions, login attempts, revocations, which
+is what keeps transactions from waiting for each other in a circle; only a refresh begins with its
+session, and takes no lock on the credential.
 """
 
 import uuid
@@ -15,12 +15,16 @@ from typing import Protocol
 from services.auth.domain.credentials import Credential, Invitation
 from services.auth.domain.keys import SigningKey
 from services.auth.domain.mails import Mail, QueuedMail
+from services.auth.domain.resets import PasswordReset, ResetRequest
 from services.auth.domain.sessions import RefreshToken, Session, SessionCounts
 from services.auth.domain.tokens import Claims, IssuedToken, Revocation, RevocationPage
 from services.chassis.identity import Role
 
 Clock = Callable[[], datetime]
 """The time, in UTC."""
+
+Wake = Callable[[], None]
+"""Tells whoever works on what is queued that there is something."""
 
 Digest = Callable[[str], bytes]
 """A keyed hash of personal data that only has to be recognised, such as an address."""
@@ -113,6 +117,31 @@ class InvitationRepository(Protocol):
         """Forget invitations that have expired."""
 
 
+class PasswordResetRepository(Protocol):
+    """Codes that set new passwords, and the queue of those who ask for one."""
+
+    async def ask(self, request: ResetRequest) -> None:
+        """Queue a request."""
+
+    async def take_request(self) -> ResetRequest | None:
+        """Take the oldest request that nobody else is at off the queue."""
+
+    async def save(self, reset: PasswordReset) -> None:
+        """Store a person's code, new or changed; an earlier one stops working."""
+
+    async def lock(self, user_id: uuid.UUID) -> PasswordReset | None:
+        """Return a person's code and keep it from changing until the transaction ends."""
+
+    async def count_failure(self, user_id: uuid.UUID) -> None:
+        """Count a wrong code; for somebody who has none, do nothing in the same time."""
+
+    async def remove(self, user_id: uuid.UUID) -> None:
+        """Make a person's code stop working."""
+
+    async def prune(self, now: datetime) -> None:
+        """Forget codes that have expired."""
+
+
 class RevocationRepository(Protocol):
     """The log of revocations."""
 
@@ -186,6 +215,8 @@ class Transaction(Protocol):
     def sessions(self) -> SessionRepository: ...  # noqa: D102
     @property
     def invitations(self) -> InvitationRepository: ...  # noqa: D102
+    @property
+    def password_resets(self) -> PasswordResetRepository: ...  # noqa: D102
     @property
     def revocations(self) -> RevocationRepository: ...  # noqa: D102
     @property
@@ -269,3 +300,6 @@ class AuthenticationRecorder(Protocol):
 
     def failed(self, reason: str) -> None:
         """Count a failure; the reasons are few and fixed."""
+
+    def reset_requested(self) -> None:
+        """Count a request for a new password."""

@@ -57,6 +57,9 @@ class AuthSettings(ServiceSettings):
         90 * _DAY_S, ge=1, description="A session is over so long after login, used or not."
     )
     invitation_ttl_s: int = Field(7 * _DAY_S, ge=1, description="Life of an invitation.")
+    password_reset_ttl_s: int = Field(
+        1800, ge=1, description="Life of a code that sets a new password."
+    )
 
     argon2_memory_kib: int = Field(65_536, ge=8, description="Memory of one password hash.")
     argon2_passes: int = Field(2, ge=1, description="Passes over the memory.")
@@ -79,6 +82,19 @@ class AuthSettings(ServiceSettings):
     )
     login_failures_per_address: int = Field(
         100, ge=1, description="Failed logins from one address in a window."
+    )
+
+    password_resets_window_s: int = Field(
+        3600, ge=1, description="Time over which requests for a new password are counted."
+    )
+    password_resets_per_account_and_address: int = Field(
+        3, ge=1, description="Requests for one account from one address in a window."
+    )
+    password_resets_per_account: int = Field(
+        10, ge=1, description="Requests for one account from new addresses in a window."
+    )
+    password_resets_per_address: int = Field(
+        30, ge=1, description="Requests from one address in a window."
     )
 
     jwks_refresh_interval_s: int = Field(
@@ -114,6 +130,7 @@ class AuthSettings(ServiceSettings):
             refresh_token=timedelta(seconds=self.refresh_token_ttl_s),
             session=timedelta(seconds=self.session_ttl_s),
             invitation=timedelta(seconds=self.invitation_ttl_s),
+            password_reset=timedelta(seconds=self.password_reset_ttl_s),
         )
 
     @property
@@ -124,6 +141,16 @@ class AuthSettings(ServiceSettings):
             account_from_address=Limit(self.login_failures_per_account_and_address, window),
             account=Limit(self.login_failures_per_account, window),
             address=Limit(self.login_failures_per_address, window),
+        )
+
+    @property
+    def reset_limits(self) -> LoginLimits:
+        """How often a new password may be asked for."""
+        window = timedelta(seconds=self.password_resets_window_s)
+        return LoginLimits(
+            account_from_address=Limit(self.password_resets_per_account_and_address, window),
+            account=Limit(self.password_resets_per_account, window),
+            address=Limit(self.password_resets_per_address, window),
         )
 
     @property

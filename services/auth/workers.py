@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from services.auth.adapters.key_ring import KeyRing
 from services.auth.adapters.recording import PrometheusRecorder
+from services.auth.usecases.resets import AnswerResetRequests
 from services.auth.usecases.upkeep import CountSessions, Prune, RotateKeys, SendMail
 from services.chassis.logs import get_logger
 from services.chassis.workers import Worker, pause
@@ -13,9 +14,12 @@ log = get_logger(__name__)
 
 
 class MailCarrier:
-    """Sends mail as soon as it is queued here, and soon after another replica left it."""
+    """Writes and sends mail as soon as it is asked for here, and soon after others left it."""
 
-    def __init__(self, send_mail: SendMail, poll_interval_s: float) -> None:
+    def __init__(
+        self, answer_resets: AnswerResetRequests, send_mail: SendMail, poll_interval_s: float
+    ) -> None:
+        self._answer_resets = answer_resets
         self._send_mail = send_mail
         self._poll_interval_s = poll_interval_s
         self._woken = asyncio.Event()
@@ -29,7 +33,7 @@ class MailCarrier:
         while not stopping.is_set():
             self._woken.clear()
             try:
-                while await self._send_mail.send_next():
+                while await self._answer_resets.answer_next() or await self._send_mail.send_next():
                     if stopping.is_set():
                         return
             except OSError as err:

@@ -53,4 +53,6 @@ class MaildirMailer:
         for name, value in mail.headers:
             message[name] = value
         message.set_content(mail.text)
+        if mail.html:
+            message.add_alternative(mail.html, subtype="html")
         return message

@@ -65,6 +65,16 @@ class InvitationInvalid(DomainError):
         super().__init__("The invitation is unknown, used or expired.")
 
 
+class ResetCodeInvalid(DomainError):
+    """No code of this account's works like that: deliberately not saying why."""
+
+    kind = Kind.PRECONDITION
+    reason = "RESET_CODE_INVALID"
+
+    def __init__(self) -> None:
+        super().__init__("The code is wrong, used or expired; ask for another one.")
+
+
 class PasswordTooWeak(DomainError):
     """The password would be guessed."""
 

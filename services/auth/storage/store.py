@@ -11,6 +11,7 @@ from services.auth.storage.credentials import (
     PostgresInvitationRepository,
 )
 from services.auth.storage.mails import PostgresMailQueue
+from services.auth.storage.resets import PostgresPasswordResetRepository
 from services.auth.storage.revocations import (
     PostgresAttemptRepository,
     PostgresRevocationRepository,
@@ -41,6 +42,7 @@ class PostgresTransaction:
         self.credentials = PostgresCredentialRepository(session)
         self.sessions = PostgresSessionRepository(session, vault)
         self.invitations = PostgresInvitationRepository(session)
+        self.password_resets = PostgresPasswordResetRepository(session, vault)
         self.revocations = PostgresRevocationRepository(session)
         self.attempts = PostgresAttemptRepository(session)
         self.mails = PostgresMailQueue(session, vault)

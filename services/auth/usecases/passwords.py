@@ -141,6 +141,8 @@ class ChangePassword:
             if current is None or not current.still_is(credential):
                 raise CredentialsInvalid
             await tx.credentials.save(current.with_password(password_hash), self._opener.clock())
+            # Whoever asked for a code before may not be the owner.
+            await tx.password_resets.remove(owner.user_id)
             others = [
                 session
                 for session in await tx.sessions.lock_open(owner.user_id)

@@ -116,6 +116,7 @@ class Prune:
             now = self._clock()
             await tx.sessions.prune(now - self._lifetimes.refresh_token, now)
             await tx.invitations.prune(now)
+            await tx.password_resets.prune(now)
             await tx.attempts.prune(now)
             await tx.signing_keys.prune(now)
             await tx.revocations.prune(now)

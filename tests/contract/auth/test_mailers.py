@@ -38,7 +38,9 @@ def delivery(request: pytest.FixtureRequest, tmp_path: Path) -> Delivery:
 
 def a_mail(recipient: str = "ada@example.com") -> Mail:
     """Make a mail."""
-    return Mail(uuid.uuid4(), recipient, "Grüße", "Código: 42\n", (("X-Code", "42"),))
+    return Mail(
+        uuid.uuid4(), recipient, "Grüße", "Código: 42\n", "<p>Código: 42</p>\n", (("X-Code", "42"),)
+    )
 
 
 def delivered(folder: Path) -> list[EmailMessage]:
@@ -90,5 +92,7 @@ async def test_a_delivered_mail_says_what_it_should(tmp_path: Path) -> None:
     assert message["Subject"] == "Grüße"
     assert message["X-Code"] == "42"
     assert message["Message-ID"] == f"<{mail.mail_id}@dashtrack.invalid>"
-    assert message.get_content() == "Código: 42\n"
+    bodies = {part.get_content_type(): part.get_content() for part in message.iter_parts()}
+    assert message.get_content_type() == "multipart/alternative"
+    assert bodies == {"text/plain": "Código: 42\n", "text/html": "<p>Código: 42</p>\n"}
     assert (tmp_path / "new" / str(mail.mail_id)).stat().st_mode & 0o077 == 0

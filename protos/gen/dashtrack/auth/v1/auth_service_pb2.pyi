@@ -266,6 +266,54 @@ class ChangePasswordRequest(message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 @typing.final
+class RequestPasswordResetRequest(message.Message):
+    """RequestPasswordResetRequest names the account by its address."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    EMAIL_FIELD_NUMBER: builtins.int
+    email: builtins.str
+    """Required. Email is the address the person logs in with; case does not matter."""
+    def __init__(
+        self,
+        *,
+        email: builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["email", b"email"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class ResetPasswordRequest(message.Message):
+    """ResetPasswordRequest sets a password that its owner has forgotten."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    EMAIL_FIELD_NUMBER: builtins.int
+    RESET_CODE_FIELD_NUMBER: builtins.int
+    NEW_PASSWORD_FIELD_NUMBER: builtins.int
+    email: builtins.str
+    """Required. Email is the address that the code was mailed to; case does not matter."""
+    reset_code: builtins.str
+    """Required. ResetCode is the code from the mail; case, spaces and hyphens do not matter."""
+    new_password: builtins.str
+    """Required. NewPassword is the password to set, 12 to 256 characters."""
+    def __init__(
+        self,
+        *,
+        email: builtins.str = ...,
+        reset_code: builtins.str = ...,
+        new_password: builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["email", b"email", "new_password", b"new_password", "reset_code", b"reset_code"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
 class GetJsonWebKeySetRequest(message.Message):
     """GetJsonWebKeySetRequest is empty."""
 

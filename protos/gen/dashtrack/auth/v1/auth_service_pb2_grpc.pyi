@@ -59,6 +59,19 @@ class AuthServiceStub:
 
     Errors: CREDENTIALS_INVALID, PASSWORD_TOO_WEAK, LOGIN_THROTTLED.
     """
+    RequestPasswordReset: aio.UnaryUnaryMultiCallable[auth_service_pb2.RequestPasswordResetRequest, empty_pb2.Empty]
+    """RequestPasswordReset mails a code that sets a new password. The answer is
+    the same, and comes as fast, whether or not anybody has the address.
+
+    Errors: LOGIN_THROTTLED.
+    """
+    ResetPassword: aio.UnaryUnaryMultiCallable[auth_service_pb2.ResetPasswordRequest, empty_pb2.Empty]
+    """ResetPassword sets a new password with a code from the mail, and ends all
+    sessions of its owner. A code works once, for half an hour, and not after
+    five wrong ones.
+
+    Errors: RESET_CODE_INVALID, PASSWORD_TOO_WEAK, LOGIN_THROTTLED.
+    """
     GetJsonWebKeySet: aio.UnaryUnaryMultiCallable[auth_service_pb2.GetJsonWebKeySetRequest, httpbody_pb2.HttpBody]
     """GetJsonWebKeySet returns the public keys that verify tokens (RFC 7517)."""
 
@@ -152,6 +165,31 @@ class AuthServiceServicer(metaclass=abc_1.ABCMeta):
         """ChangePassword replaces the caller's password and ends all their other sessions.
 
         Errors: CREDENTIALS_INVALID, PASSWORD_TOO_WEAK, LOGIN_THROTTLED.
+        """
+
+    @abc_1.abstractmethod
+    def RequestPasswordReset(
+        self,
+        request: auth_service_pb2.RequestPasswordResetRequest,
+        context: aio.ServicerContext[auth_service_pb2.RequestPasswordResetRequest, abc.Awaitable[empty_pb2.Empty]],
+    ) -> abc.Awaitable[empty_pb2.Empty]:
+        """RequestPasswordReset mails a code that sets a new password. The answer is
+        the same, and comes as fast, whether or not anybody has the address.
+
+        Errors: LOGIN_THROTTLED.
+        """
+
+    @abc_1.abstractmethod
+    def ResetPassword(
+        self,
+        request: auth_service_pb2.ResetPasswordRequest,
+        context: aio.ServicerContext[auth_service_pb2.ResetPasswordRequest, abc.Awaitable[empty_pb2.Empty]],
+    ) -> abc.Awaitable[empty_pb2.Empty]:
+        """ResetPassword sets a new password with a code from the mail, and ends all
+        sessions of its owner. A code works once, for half an hour, and not after
+        five wrong ones.
+
+        Errors: RESET_CODE_INVALID, PASSWORD_TOO_WEAK, LOGIN_THROTTLED.
         """
 
     @abc_1.abstractmethod

@@ -102,6 +102,10 @@ class _ErrorReasonEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_ErrorReaso
     """ERROR_REASON_SERVICE_CREDENTIALS_INVALID: unknown service or wrong secret. Status UNAUTHENTICATED."""
     ERROR_REASON_SESSION_NOT_FOUND: _ErrorReason.ValueType  # 47
     """ERROR_REASON_SESSION_NOT_FOUND: the caller has no such session. Metadata: `session_id`. Status NOT_FOUND."""
+    ERROR_REASON_RESET_CODE_INVALID: _ErrorReason.ValueType  # 48
+    """ERROR_REASON_RESET_CODE_INVALID: the code is wrong, used, expired or was guessed at too often.
+    Ask for another. Status FAILED_PRECONDITION.
+    """
     ERROR_REASON_USER_NOT_FOUND: _ErrorReason.ValueType  # 60
     """ERROR_REASON_USER_NOT_FOUND: no such person in reach. Metadata: `user_id`. Status NOT_FOUND."""
     ERROR_REASON_EMAIL_TAKEN: _ErrorReason.ValueType  # 61
@@ -255,6 +259,10 @@ ERROR_REASON_SERVICE_CREDENTIALS_INVALID: ErrorReason.ValueType  # 46
 """ERROR_REASON_SERVICE_CREDENTIALS_INVALID: unknown service or wrong secret. Status UNAUTHENTICATED."""
 ERROR_REASON_SESSION_NOT_FOUND: ErrorReason.ValueType  # 47
 """ERROR_REASON_SESSION_NOT_FOUND: the caller has no such session. Metadata: `session_id`. Status NOT_FOUND."""
+ERROR_REASON_RESET_CODE_INVALID: ErrorReason.ValueType  # 48
+"""ERROR_REASON_RESET_CODE_INVALID: the code is wrong, used, expired or was guessed at too often.
+Ask for another. Status FAILED_PRECONDITION.
+"""
 ERROR_REASON_USER_NOT_FOUND: ErrorReason.ValueType  # 60
 """ERROR_REASON_USER_NOT_FOUND: no such person in reach. Metadata: `user_id`. Status NOT_FOUND."""
 ERROR_REASON_EMAIL_TAKEN: ErrorReason.ValueType  # 61

@@ -26,7 +26,7 @@ from dashtrack.options.v1 import options_pb2 as dashtrack_dot_options_dot_v1_dot
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$dashtrack/users/v1/user_events.proto\x12\x12\x64\x61shtrack.users.v1\x1a\"dashtrack/options/v1/options.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe4\x01\n\x0bUserChanged\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x12\n\ncompany_id\x18\x03 \x01(\t\x12\r\n\x05\x65mail\x18\x04 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x05 \x01(\t\x12(\n\x04role\x18\x06 \x01(\x0e\x32\x1a.dashtrack.options.v1.Role\x12\x0e\n\x06\x61\x63tive\x18\x07 \x01(\x08\x12\x0f\n\x07version\x18\x08 \x01(\x03\x12.\n\noccur_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestampb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$dashtrack/users/v1/user_events.proto\x12\x12\x64\x61shtrack.users.v1\x1a\"dashtrack/options/v1/options.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x91\x02\n\x0bUserChanged\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x12\n\ncompany_id\x18\x03 \x01(\t\x12\r\n\x05\x65mail\x18\x04 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x05 \x01(\t\x12(\n\x04role\x18\x06 \x01(\x0e\x32\x1a.dashtrack.options.v1.Role\x12\x0e\n\x06\x61\x63tive\x18\x07 \x01(\x08\x12\x0f\n\x07version\x18\x08 \x01(\x03\x12.\n\noccur_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rlanguage_code\x18\n \x01(\t\x12\x14\n\x0cphone_number\x18\x0b \x01(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,5 +34,5 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'dashtrack.users.v1.user_eve
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_USERCHANGED']._serialized_start=130
-  _globals['_USERCHANGED']._serialized_end=358
+  _globals['_USERCHANGED']._serialized_end=403
 # @@protoc_insertion_point(module_scope)

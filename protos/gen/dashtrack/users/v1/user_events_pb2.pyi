@@ -35,6 +35,8 @@ class UserChanged(message.Message):
     ACTIVE_FIELD_NUMBER: builtins.int
     VERSION_FIELD_NUMBER: builtins.int
     OCCUR_TIME_FIELD_NUMBER: builtins.int
+    LANGUAGE_CODE_FIELD_NUMBER: builtins.int
+    PHONE_NUMBER_FIELD_NUMBER: builtins.int
     event_id: builtins.str
     """EventId identifies the event, a UUID."""
     user_id: builtins.str
@@ -51,6 +53,10 @@ class UserChanged(message.Message):
     """Active is false once the person is deactivated."""
     version: builtins.int
     """Version counts the person's changes from 1."""
+    language_code: builtins.str
+    """LanguageCode is the language that the person is written to in, `en` or `pt`."""
+    phone_number: builtins.str
+    """PhoneNumber is the person's telephone number in E.164; empty if none is known."""
     @builtins.property
     def occur_time(self) -> timestamp_pb2.Timestamp:
         """OccurTime is when it happened."""
@@ -67,9 +73,11 @@ class UserChanged(message.Message):
         active: builtins.bool = ...,
         version: builtins.int = ...,
         occur_time: timestamp_pb2.Timestamp | None = ...,
+        language_code: builtins.str = ...,
+        phone_number: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["occur_time", b"occur_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["active", b"active", "company_id", b"company_id", "display_name", b"display_name", "email", b"email", "event_id", b"event_id", "occur_time", b"occur_time", "role", b"role", "user_id", b"user_id", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["active", b"active", "company_id", b"company_id", "display_name", b"display_name", "email", b"email", "event_id", b"event_id", "language_code", b"language_code", "occur_time", b"occur_time", "phone_number", b"phone_number", "role", b"role", "user_id", b"user_id", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
