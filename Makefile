@@ -14,8 +14,8 @@ up: .venv-stack ## Start everything; PORT_OFFSET=100 shifts all ports
 	@$(STACK) up
 
 .PHONY: demo
-demo: .venv-stack ## Fill the running system with a company and a simulated fleet
-	@$(STACK) demo
+demo: .venv-stack ## Fill the running system with a company and a fleet; ARGS='--seconds 300' for longer
+	@$(STACK) demo $(ARGS)
 
 .PHONY: status
 status: .venv-stack ## Say what runs, where, and how it is

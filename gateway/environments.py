@@ -7,8 +7,10 @@ from gateway.settings import SERVICES, GatewaySettings, ServiceAddress, TlsFiles
 
 _GRPC_PORT = 50051
 _HTTP_PORT = 50061
+# On a laptop all services share one address, and below 32768 no client is given their port.
+_LAPTOP_GRPC_PORT = 15051
+_LAPTOP_HTTP_PORT = 15061
 _OTLP_ENDPOINT = "http://{host}:4317"
-# Containers listen on one port each; on a laptop all services share one address.
 _CERTIFICATES = Path("/etc/dashtrack/tls")
 _TLS = TlsFiles(_CERTIFICATES / "tls.crt", _CERTIFICATES / "tls.key")
 
@@ -17,7 +19,7 @@ def laptop() -> GatewaySettings:
     """Return the settings of `make up` on its usual ports, without TLS and tracing."""
     return GatewaySettings(
         services={
-            name: ServiceAddress("127.0.0.1", _GRPC_PORT + index, _HTTP_PORT + index)
+            name: ServiceAddress("127.0.0.1", _LAPTOP_GRPC_PORT + index, _LAPTOP_HTTP_PORT + index)
             for index, name in enumerate(SERVICES)
         }
     )

@@ -1,4 +1,4 @@
-"""Names and types of the Envoy extensions in use."""
+"""Names and types of the Envoy extensions in use, and the pieces that several files build with."""
 
 from typing import Any, TypeAlias
 
@@ -62,3 +62,21 @@ def on() -> Config:
 def seconds(value: float) -> str:
     """Return a `google.protobuf.Duration`."""
     return f"{value:g}s"
+
+
+def no_tokens() -> Config:
+    """Return what opens a route to those without a token."""
+    return any_of(JWT_ROUTE_TYPE, disabled=True)
+
+
+def reads() -> Config:
+    """Return how a request is recognized that asks for something and changes nothing."""
+    return {"name": ":method", "string_match": {"safe_regex": {"regex": "GET|HEAD"}}}
+
+
+def header(name: str, value: str) -> Config:
+    """Return what sets a header, whatever it was before."""
+    return {
+        "header": {"key": name, "value": value},
+        "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
+    }

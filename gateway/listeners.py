@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from gateway.extensions import Config, any_of, seconds, typed
+from gateway.extensions import Config, any_of, header, seconds, typed
 from gateway.observability import access_logs, tracing
 from gateway.replies import local_reply_config
 from gateway.settings import GatewaySettings, TlsFiles
@@ -163,13 +163,7 @@ def _checked(name: str, expressions: Sequence[str]) -> list[Config]:
 
 
 def _added(name: str, value: str) -> Config:
-    return {
-        "append": {
-            "header": {"key": name, "value": value},
-            "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
-            "keep_empty_value": False,
-        }
-    }
+    return {"append": header(name, value) | {"keep_empty_value": False}}
 
 
 def overload_manager(settings: GatewaySettings) -> Config:

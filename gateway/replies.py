@@ -13,7 +13,7 @@ from typing import Any
 from google.protobuf import duration_pb2
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 
-from gateway.extensions import CEL_FILTER, Config, typed
+from gateway.extensions import CEL_FILTER, Config, header, typed
 
 DOMAIN = "dashtrack"
 RETRY_AFTER_S = 1
@@ -180,8 +180,8 @@ def _mappers(reply: Reply) -> Iterator[Config]:
         "headers_to_add": [
             *_headers(reply),
             # Envoy's own choice for some of these is UNKNOWN.
-            _header("grpc-status", str(_grpc_code(reply))),
-            _header("grpc-status-details-bin", _packed(reply)),
+            header("grpc-status", str(_grpc_code(reply))),
+            header("grpc-status-details-bin", _packed(reply)),
         ],
         "body_format_override": {"text_format_source": {"inline_string": reply.message}},
     }
@@ -206,17 +206,10 @@ def _filter(condition: str) -> Config:
 
 
 def _headers(reply: Reply) -> list[Config]:
-    headers = [_header("x-dashtrack-reason", reply.reason)]
+    headers = [header("x-dashtrack-reason", reply.reason)]
     if reply.retry:
-        headers.append(_header("retry-after", str(RETRY_AFTER_S)))
+        headers.append(header("retry-after", str(RETRY_AFTER_S)))
     return headers
-
-
-def _header(name: str, value: str) -> Config:
-    return {
-        "header": {"key": name, "value": value},
-        "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
-    }
 
 
 def _status_json(reply: Reply) -> Config:

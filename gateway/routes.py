@@ -67,7 +67,7 @@ def virtual_host(
 def _call(rpc: Rpc, settings: GatewaySettings) -> Config:
     config: Config = {} if rpc.client_streaming else filters.body_limit(rpc.body_bytes_max)
     if rpc.public:
-        config[ext.JWT] = _no_tokens()
+        config[ext.JWT] = ext.no_tokens()
     elif rpc.for_devices:
         config[ext.JWT] = _tokens(filters.DEVICE)
         config[ext.ADDRESS_LIMIT] = ext.off()
@@ -177,7 +177,7 @@ def _grpc_own(name: str, headers: Sequence[Config], service: str, limit: str) ->
             "max_stream_duration": {"max_stream_duration": limit},
         },
         "typed_per_filter_config": {
-            ext.JWT: _no_tokens(),
+            ext.JWT: ext.no_tokens(),
             **filters.body_limit(),
         },
     }
@@ -186,13 +186,13 @@ def _grpc_own(name: str, headers: Sequence[Config], service: str, limit: str) ->
 def _metrics(settings: GatewaySettings) -> Iterator[Config]:
     private = {
         ext.RBAC: _private(settings),
-        ext.JWT: _no_tokens(),
+        ext.JWT: ext.no_tokens(),
         ext.TRANSCODER: ext.off(),
         ext.ADDRESS_LIMIT: ext.off(),
     }
     yield {
         "name": "/metrics",
-        "match": {"path": "/metrics", "headers": [_reads()]},
+        "match": {"path": "/metrics", "headers": [ext.reads()]},
         "route": {
             "cluster": ADMIN,
             "path_rewrite": "/stats/prometheus?usedonly",
@@ -203,7 +203,7 @@ def _metrics(settings: GatewaySettings) -> Iterator[Config]:
     for service in SERVICES:
         yield {
             "name": f"/metrics/{service}",
-            "match": {"path": f"/metrics/{service}", "headers": [_reads()]},
+            "match": {"path": f"/metrics/{service}", "headers": [ext.reads()]},
             "route": {
                 "cluster": http_cluster(service),
                 "prefix_rewrite": "/metrics",
@@ -246,7 +246,7 @@ def _preflight() -> Config:
             ],
         },
         "route": {"cluster": NOWHERE},
-        "typed_per_filter_config": {ext.JWT: _no_tokens(), ext.TRANSCODER: ext.off()},
+        "typed_per_filter_config": {ext.JWT: ext.no_tokens(), ext.TRANSCODER: ext.off()},
     }
 
 
@@ -263,7 +263,7 @@ def _unmatched() -> Config:
         # What isn't there needs no token to be told so. The transcoder is off because it knows
         # paths that this table doesn't, such as those with a slash at the end: they would get past
         # the limits of their route.
-        "typed_per_filter_config": {ext.JWT: _no_tokens(), ext.TRANSCODER: ext.off()},
+        "typed_per_filter_config": {ext.JWT: ext.no_tokens(), ext.TRANSCODER: ext.off()},
     }
 
 
@@ -295,10 +295,6 @@ def _tokens(requirement: str) -> Config:
     return any_of(ext.JWT_ROUTE_TYPE, requirement_name=requirement)
 
 
-def _no_tokens() -> Config:
-    return any_of(ext.JWT_ROUTE_TYPE, disabled=True)
-
-
 def _lua(name: str) -> Config:
     return any_of(ext.LUA_ROUTE_TYPE, name=name)
 
@@ -318,7 +314,3 @@ def _content_type(prefix: str) -> Config:
 
 def _accept_events() -> Config:
     return {"name": "accept", "string_match": {"contains": "text/event-stream"}}
-
-
-def _reads() -> Config:
-    return {"name": ":method", "string_match": {"safe_regex": {"regex": "GET|HEAD"}}}

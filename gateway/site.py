@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gateway import extensions as ext
-from gateway.extensions import Config, any_of
+from gateway.extensions import Config, header, reads
 
 # Everything comes from here; Swagger UI sets styles from its code and draws with data URLs.
 CONTENT_SECURITY_POLICY = (
@@ -23,6 +23,8 @@ _ASSETS = {
     "swagger-ui-bundle.js": "text/javascript; charset=utf-8",
     "swagger-ui.css": "text/css; charset=utf-8",
     "favicon-32x32.png": "image/png",
+    # Whoever is given the script is given its licence.
+    "LICENSE": "text/plain; charset=utf-8",
 }
 _YEAR_S = 365 * 24 * 3600
 
@@ -95,13 +97,13 @@ def page_routes(pages: Sequence[Page], folder: Path) -> Iterator[Config]:
         zipped = {"name": "accept-encoding", "string_match": {"contains": "gzip"}}
         body = folder / page.file_name
         yield _route(page, [known], {"status": 304}, [])
-        encoding = [_header("content-encoding", "gzip")]
+        encoding = [header("content-encoding", "gzip")]
         yield _route(page, [zipped], _body(body.with_name(f"{body.name}.gz")), encoding)
         yield _route(page, [], _body(body), [])
     for path in ("/", "/docs"):
         yield {
             "name": path,
-            "match": {"path": path, "headers": [_reads()]},
+            "match": {"path": path, "headers": [reads()]},
             "redirect": {"path_redirect": "/docs/", "response_code": "FOUND"},
             "typed_per_filter_config": _open(),
         }
@@ -111,16 +113,16 @@ def _route(page: Page, headers: list[Config], response: Config, added: list[Conf
     cache = f"public, max-age={_YEAR_S}, immutable" if page.immutable else "no-cache"
     return {
         "name": page.label,
-        "match": {"path": page.path, "headers": [_reads(), *headers]},
+        "match": {"path": page.path, "headers": [reads(), *headers]},
         "direct_response": response,
         "response_headers_to_add": [
-            _header("content-type", page.content_type),
-            _header("etag", f'W/"{page.digest}"'),
-            _header("cache-control", cache),
-            _header("vary", "accept-encoding"),
-            _header("content-security-policy", CONTENT_SECURITY_POLICY),
-            _header("x-content-type-options", "nosniff"),
-            _header("referrer-policy", "no-referrer"),
+            header("content-type", page.content_type),
+            header("etag", f'W/"{page.digest}"'),
+            header("cache-control", cache),
+            header("vary", "accept-encoding"),
+            header("content-security-policy", CONTENT_SECURITY_POLICY),
+            header("x-content-type-options", "nosniff"),
+            header("referrer-policy", "no-referrer"),
             *added,
         ],
         "typed_per_filter_config": _open(),
@@ -129,21 +131,10 @@ def _route(page: Page, headers: list[Config], response: Config, added: list[Conf
 
 def _open() -> Config:
     return {
-        ext.JWT: any_of(ext.JWT_ROUTE_TYPE, disabled=True),
+        ext.JWT: ext.no_tokens(),
         ext.TRANSCODER: ext.off(),
     }
 
 
 def _body(file: Path) -> Config:
     return {"status": 200, "body": {"filename": str(file)}}
-
-
-def _reads() -> Config:
-    return {"name": ":method", "string_match": {"safe_regex": {"regex": "GET|HEAD"}}}
-
-
-def _header(name: str, value: str) -> Config:
-    return {
-        "header": {"key": name, "value": value},
-        "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
-    }

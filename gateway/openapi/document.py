@@ -25,6 +25,7 @@ _TEXT_MESSAGES = {
     ".google.protobuf.FieldMask",
 }
 
+_GATEWAY_TAG = {"name": "Gateway", "description": "What the gateway answers by itself."}
 _INTRODUCTION = """\
 The API over REST. The same calls are served over gRPC and gRPC-Web at the same address, with
 reflection switched on.
@@ -64,7 +65,7 @@ def document(files: descriptor_pb2.FileDescriptorSet) -> dict[str, Any]:
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "/"}],
-        "tags": list(_tags(files, typed)),
+        "tags": [*_tags(files, typed), _GATEWAY_TAG],
         "paths": dict(sorted(paths.items())) | _probes(),
         "components": {
             "securitySchemes": _security_schemes(),
@@ -246,6 +247,7 @@ def _probe(name: str, description: str) -> Schema:
         "operationId": f"Gateway_{name}",
         "summary": name,
         "description": description,
+        "tags": [_GATEWAY_TAG["name"]],
         "security": [],
         "responses": {"200": {"description": "Yes."}, "503": refusal},
     }

@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -35,6 +36,8 @@ def _logs(settings: StackSettings, part: str | None, *, follow: bool) -> int:
         print(f"There is no log of {part}; there are: {', '.join(known)}", file=sys.stderr)
         return 1
     chosen = known if part is None else {part: known[part]}
+    # Piped into `head`, it ends with it and says nothing.
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     if follow:
         with contextlib.suppress(KeyboardInterrupt):
             logs.follow(chosen, _LINES_SHOWN)

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 from services.stack import logs
 from services.stack.addresses import describe, read_addresses
@@ -15,14 +16,14 @@ from services.stack.progress import Progress
 from services.stack.service import GATEWAY_HEALTH, answers_ok
 from services.stack.settings import PREFIX, ROOT, StackSettings
 from services.stack.status import Phase, StackStatus, State, read_status
-from services.stack.supervisor import ALREADY_RUNNING, exclusive_lock
+from services.stack.supervisor import ALREADY_RUNNING, SUPERVISOR, exclusive_lock
 
 _POLL_S = 0.05
 _TAIL_LINES = 30
 
 
 class UpFailed(Exception):
-    """The stack did not come up; `part` is the guilty one, or empty."""
+    """The stack did not come up; `part` is whose log says more, or empty."""
 
     def __init__(self, reason: str, part: str = "") -> None:
         super().__init__(reason)
@@ -40,11 +41,8 @@ def up(settings: StackSettings) -> int:
     except UpFailed as err:
         progress.end()
         print(f"DashTrack is not up: {err}", file=sys.stderr)
-        log = layout.log(err.part or "supervisor")
-        lines = logs.tail(log, _TAIL_LINES)
-        if lines:
-            print(f"The end of {log}:", file=sys.stderr)
-            print("\n".join(f"  {line}" for line in lines), file=sys.stderr)
+        if err.part:
+            _show_log(layout.log(err.part))
         return 1
     except KeyboardInterrupt:
         progress.end()
@@ -54,6 +52,13 @@ def up(settings: StackSettings) -> int:
     print(f"DashTrack is up ({time.monotonic() - began_s:.1f} s).")
     print(describe(read_addresses(settings)))
     return 0
+
+
+def _show_log(log: Path) -> None:
+    lines = logs.tail(log, _TAIL_LINES)
+    if lines:
+        print(f"The end of {log}:", file=sys.stderr)
+        print("\n".join(f"  {line}" for line in lines), file=sys.stderr)
 
 
 def down(settings: StackSettings) -> int:
@@ -109,7 +114,7 @@ def _refuse_other_ports(status: StackStatus, settings: StackSettings) -> None:
 
 
 def _spawn_supervisor(settings: StackSettings, layout: Layout) -> "subprocess.Popen[bytes]":
-    log = layout.log("supervisor")
+    log = layout.log(SUPERVISOR)
     log.touch(mode=0o600)
     with log.open("ab") as output:
         return subprocess.Popen(
@@ -137,9 +142,9 @@ def _find_supervisor(
         if status is not None and status.supervisor.pid == child.pid:
             return status.supervisor
         if exit_code not in {None, ALREADY_RUNNING}:
-            raise UpFailed(f"the supervisor ended with {exit_code}")
+            raise UpFailed(f"the supervisor ended with {exit_code}", SUPERVISOR)
         time.sleep(_POLL_S)
-    raise UpFailed("the supervisor does not report")
+    raise UpFailed("the supervisor does not report", SUPERVISOR)
 
 
 def _follow(
@@ -173,7 +178,7 @@ def _is_usable(status: StackStatus, settings: StackSettings) -> bool:
         UpFailed: it doesn't, and waiting won't help.
     """
     if not status.fresh(settings.silence_s):
-        raise UpFailed("the supervisor does not respond; `make down` ends it")
+        raise UpFailed("the supervisor does not respond; `make down` ends it", SUPERVISOR)
     for part in status.parts:
         if part.state is State.HUNG:
             raise _unhealthy(status)

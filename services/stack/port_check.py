@@ -22,7 +22,6 @@ class PortTaken(Exception):
             f"port {port.number} of {part} is taken by another program: "
             f"move it with {port.setting}, or all ports with `make up PORT_OFFSET=100`"
         )
-        self.part = part
 
 
 async def require_free_ports(

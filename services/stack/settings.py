@@ -3,16 +3,19 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self, TypeAlias
 
-from pydantic import Field, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, StringConstraints, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from services.chassis.settings import Port
 
 PREFIX = "DASHTRACK_STACK_"
 ROOT = Path(__file__).resolve().parents[2]
 """The checkout that this module belongs to."""
+
+Origin: TypeAlias = Annotated[str, StringConstraints(pattern=r"^https?://[^/\s]+$")]
+"""Scheme, host and perhaps port of a page, as browsers send it: no slash at the end."""
 
 
 class StackSettings(BaseSettings):
@@ -50,6 +53,15 @@ class StackSettings(BaseSettings):
     device_uploads_burst: int = Field(
         60, ge=1, description="Uploads that one device may make at once."
     )
+    address_calls_per_s: int = Field(
+        200, ge=1, description="Calls a second, without uploads, that one address may make."
+    )
+    address_calls_burst: int = Field(
+        1_000, ge=1, description="Calls that one address may make at once."
+    )
+    cors_origins: Annotated[tuple[Origin, ...], NoDecode] = Field(
+        (), description="Origins whose pages may call the API, with commas between."
+    )
     postgres_shared_buffers_mb: int = Field(
         256, ge=16, le=65_536, description="Memory that PostgreSQL keeps pages in."
     )
@@ -82,6 +94,13 @@ class StackSettings(BaseSettings):
         16_777_216, ge=65_536, description="A log that grows beyond this is rotated."
     )
     log_files_kept: int = Field(3, ge=1, le=100, description="Rotated files kept for each log.")
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _split_at_commas(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        return [part.strip() for part in value.split(",") if part.strip()]
 
     @field_validator("state_dir")
     @classmethod

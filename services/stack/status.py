@@ -61,7 +61,7 @@ class StackStatus:
     administrator_email: str = ""
     parts: Sequence[PartStatus] = ()
     culprit: str = ""
-    """The part that made the start fail."""
+    """Whose log says why the start failed; empty where `failure` says it all."""
     failure: str = ""
     written_at_s: float = 0.0
 

@@ -25,6 +25,9 @@ from services.stack.supervised import StartFailed, SupervisedPart
 ALREADY_RUNNING = 3
 """Exit code of a supervisor that finds another at work in its state folder."""
 
+SUPERVISOR = "supervisor"
+"""Whose log the supervisor's own is, beside those of the parts."""
+
 log = logging.getLogger(__name__)
 
 
@@ -82,12 +85,13 @@ class Supervisor:
             for task in tasks:
                 if task.done():
                     task.result()
-        except (PortTaken, StartFailed) as err:
-            log.error("%s", err)  # noqa: TRY400 - where in our code it shows tells nobody anything
+        except PortTaken as err:
+            self._fail(str(err))
+        except StartFailed as err:
             self._fail(str(err), err.part)
         except Exception as err:
             log.exception("the stack can't go on")
-            self._fail(str(err) or type(err).__name__)
+            self._fail(str(err) or type(err).__name__, SUPERVISOR)
         await self._shut_down(tasks)
         return not self._status.failure
 
@@ -97,6 +101,7 @@ class Supervisor:
         self._write_status()
 
     def _fail(self, reason: str, culprit: str = "") -> None:
+        log.error("%s", reason)
         self._status.failure, self._status.culprit = reason, culprit
 
     async def _run_part(self, supervised: SupervisedPart) -> None:
@@ -111,7 +116,7 @@ class Supervisor:
         await asyncio.Event().wait()
 
     async def _housekeep(self) -> None:
-        names = [*self._parts, "supervisor"]
+        names = [*self._parts, SUPERVISOR]
         while True:
             for name in names:
                 self._rotate_log(name)

@@ -78,6 +78,8 @@ def _build_gateway(settings: StackSettings, layout: Layout) -> Gateway:
             admin_port=settings.port("gateway_admin_port"),
             otlp_endpoint=settings.otlp_endpoint,
             trace_sample_ratio=settings.trace_sample_ratio,
+            cors_origins=settings.cors_origins,
+            address_limit=RateLimit(settings.address_calls_burst, settings.address_calls_per_s),
             device_limit=RateLimit(settings.device_uploads_burst, settings.device_uploads_per_s),
         ),
         [

@@ -37,5 +37,7 @@ def test_the_examples_work_after_the_demo(stack: Stack, tmp_path: Path) -> None:
         check=False,
     )
     assert finished.returncode == 0, finished.stderr
-    for expected in ('"devices"', '"sensors"', '"readings"', '"latest"'):
+    over_rest = ('"devices"', '"sensors"', '"readings"', '"latest"')
+    over_grpc = ("sensors {", "readings {", "latest {")
+    for expected in over_rest + over_grpc:
         assert expected in finished.stdout, finished.stdout

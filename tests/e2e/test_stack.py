@@ -167,6 +167,22 @@ def test_only_the_gateway_could_be_reached_from_outside(stack: Stack) -> None:
     assert {address.rpartition(":")[0] for address in ours} <= loopback
 
 
+def test_logs_piped_into_a_program_that_ends_say_nothing(stack: Stack) -> None:
+    """`make logs | head` shows lines, not a traceback."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer) as closed:
+        finished = subprocess.run(
+            [sys.executable, "-m", "services.stack", "logs"],
+            env=stack.environment,
+            stdout=closed,
+            stderr=subprocess.PIPE,
+            check=False,
+            timeout=30,
+        )
+    assert finished.stderr == b""
+
+
 async def test_each_service_has_its_own_database(stack: Stack) -> None:
     """A service's role can't log in to another service's database."""
     password = load_credentials(stack.layout.secrets).databases["users"]
@@ -211,12 +227,13 @@ def test_sigterm_to_the_supervisor_stops_everything(fresh_stack: Stack) -> None:
 
 
 def test_a_taken_port_is_named_and_nothing_is_left(fresh_stack: Stack) -> None:
-    """`up` says which port is taken and how to move it, and leaves nothing half-started."""
+    """`up` says how to move the port, shows no older log, and leaves nothing half-started."""
     with socket.create_server(("127.0.0.1", fresh_stack.ports["users_grpc_port"])):
         failed = fresh_stack.run("up")
     assert failed.returncode == 1
     assert str(fresh_stack.ports["users_grpc_port"]) in failed.stdout
     assert "DASHTRACK_STACK_USERS_GRPC_PORT" in failed.stdout
+    assert "The end of" not in failed.stdout
     assert not fresh_stack.status.supervisor.alive
     assert not any(is_listening(port) for port in fresh_stack.ports.values())
 

@@ -133,24 +133,33 @@ class WebAnswer:
         return base64.b64decode(text + "=" * (-len(text) % 4))
 
 
+def web_frame(body: bytes) -> bytes:
+    """Return a message as gRPC-Web sends it."""
+    return struct.pack(">BI", 0, len(body)) + body
+
+
+def web_frames(content: bytes) -> tuple[list[bytes], dict[str, str]]:
+    """Return the messages and the trailers in what gRPC-Web sent."""
+    messages, trailers = [], {}
+    while content:
+        flags, length = struct.unpack(">BI", content[:5])
+        frame, content = content[5 : 5 + length], content[5 + length :]
+        if flags & _TRAILERS:
+            trailers = dict(line.split(":", 1) for line in frame.decode().split("\r\n") if line)
+        else:
+            messages.append(frame)
+    return messages, trailers
+
+
 def web_call(
     client: httpx.Client, rpc: Rpc, body: bytes, headers: dict[str, str] | None = None
 ) -> WebAnswer:
     """Call an RPC over gRPC-Web."""
-    frame = struct.pack(">BI", 0, len(body)) + body
     response = client.post(
-        rpc.path, content=frame, headers={"content-type": GRPC_WEB} | (headers or {})
+        rpc.path, content=web_frame(body), headers={"content-type": GRPC_WEB} | (headers or {})
     )
-    messages, status = [], response.headers.get("grpc-status")
-    rest = response.content
-    while rest:
-        flags, length = struct.unpack(">BI", rest[:5])
-        content, rest = rest[5 : 5 + length], rest[5 + length :]
-        if flags & _TRAILERS:
-            trailers = dict(line.split(":", 1) for line in content.decode().split("\r\n") if line)
-            status = trailers["grpc-status"]
-        else:
-            messages.append(content)
+    messages, trailers = web_frames(response.content)
+    status = response.headers.get("grpc-status", trailers.get("grpc-status"))
     assert status is not None, response.text
     return WebAnswer(response.status_code, int(status), messages, response.headers)
 

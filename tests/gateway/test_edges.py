@@ -155,7 +155,7 @@ def test_the_documentation_page_needs_nothing_from_elsewhere(rest: httpx.Client)
 
     links = [part.split('"')[0] for part in page.text.split('="')[1:]]
     assets = [link for link in links if link.startswith("/docs/")]
-    assert len(assets) == 4
+    assert len(assets) == 5
     for asset in assets:
         response = rest.get(asset)
         assert response.status_code == httpx.codes.OK

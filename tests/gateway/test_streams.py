@@ -13,7 +13,7 @@ from google.protobuf.message import Message
 from services.chassis.identity import Role
 from tests.fixtures.tokens import TokenMint
 from tests.gateway.backend import Context, Services
-from tests.gateway.calls import authorization
+from tests.gateway.calls import GRPC_WEB, authorization, web_frame, web_frames
 from tests.gateway.envoy import RunningGateway
 
 WATCH = "dashtrack.telemetry.v1.ReadingService/WatchReadings"
@@ -79,6 +79,27 @@ def test_items_arrive_as_server_sent_events_for_those_who_accept_them(
         assert next(lines) == 'data: {"end":{"reason":"FIRST"}}'
         watch.say(None)
         assert list(lines) == [""]
+
+
+def test_items_arrive_over_grpc_web_while_the_stream_goes_on(
+    watch: Watch, services: Services, rest: httpx.Client, token_mint: TokenMint
+) -> None:
+    """A page in a browser has each item before the next one exists, and the status at the end."""
+    headers = authorization(token_mint.user(Role.MASTER)) | {"content-type": GRPC_WEB}
+    expected = [
+        services.message(f".{WATCH_ITEM}", end={"reason": reason}).SerializeToString()
+        for reason in ("FIRST", "SECOND")
+    ]
+    watch.say("FIRST")
+
+    with rest.stream("POST", f"/{WATCH}", content=web_frame(b""), headers=headers) as response:
+        chunks = response.iter_raw()
+        assert web_frames(next(chunks)) == ([expected[0]], {})
+        watch.say("SECOND")
+        assert web_frames(next(chunks)) == ([expected[1]], {})
+        watch.say(None)
+        messages, trailers = web_frames(b"".join(chunks))
+    assert (messages, trailers["grpc-status"]) == ([], "0")
 
 
 def test_a_client_that_leaves_ends_the_stream_at_the_service(

@@ -1,6 +1,7 @@
 """The command behind `make demo`: fill a running stack, show it at work, say what to look at."""
 
 import asyncio
+import shlex
 import sys
 import time
 from collections.abc import AsyncIterator
@@ -126,7 +127,7 @@ def _outcome(fleet: Fleet, addresses: Addresses, state: DemoState) -> int:
 
 def _ways_to_look(addresses: Addresses, state: DemoState, device_id: str) -> str:
     """Return lines to paste into a shell; passwords and tokens stay out of them."""
-    login_body = f"import json; print(json.dumps(json.load(open('{state.file}'))['{MANAGER}']))"
+    select = f"import json, sys; print(json.dumps(json.load(sys.stdin)['{MANAGER}']))"
     extract = "import json, sys; print(json.load(sys.stdin)['accessToken'])"
     login = f"{addresses.rest}/v1/auth:login -H 'content-type: application/json' -d @-"
     device = f"{addresses.rest}/v1/devices/{device_id}"
@@ -135,9 +136,9 @@ def _ways_to_look(addresses: Addresses, state: DemoState, device_id: str) -> str
     return f"""
 Look at it as the manager (passwords: {state.file}):
 
-  TOKEN=$(python3 -c "{login_body}" \\
+  TOKEN=$(python3 -c "{select}" < {shlex.quote(str(state.file))} \\
     | curl -sf {login} | python3 -c "{extract}")
-  curl -sf {addresses.rest}/v1/devices?pageSize=3 {bearer} {pretty}
+  curl -sf "{addresses.rest}/v1/devices?pageSize=3" {bearer} {pretty}
   curl -sf {device}/latest {bearer} {pretty}
   curl -sf "{device}/sensors/speed_kmh/readings?pageSize=5" {bearer} {pretty}
   curl -sN --max-time 10 "{addresses.rest}/v1/readings:watch?deviceId={device_id}" {bearer}
