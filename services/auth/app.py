@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 import grpc.aio
 from aiohttp import web
@@ -14,6 +15,7 @@ from services.auth.adapters.hints import NatsRevocationHint
 from services.auth.adapters.key_ring import Ed25519KeyGenerator, KeyRing
 from services.auth.adapters.maildir import MaildirMailer
 from services.auth.adapters.recording import PrometheusRecorder
+from services.auth.adapters.smtp import SmtpMailer
 from services.auth.consumers import people_consumer
 from services.auth.grpc_api import (
     AUTH_SERVICE,
@@ -23,6 +25,7 @@ from services.auth.grpc_api import (
     TokenServicer,
     TokenUseCases,
 )
+from services.auth.ports import Mailer
 from services.auth.settings import AuthSettings
 from services.auth.storage.store import PostgresStore
 from services.auth.storage.vault import Vault
@@ -114,7 +117,7 @@ def assemble(runtime: Runtime[AuthSettings]) -> Parts:
     codes = ResetCodes(opener, vault.digest)
     carrier = MailCarrier(
         AnswerResetRequests(store, codes),
-        SendMail(store, MaildirMailer(settings.mailbox_dir, utc_now), utc_now),
+        SendMail(store, make_mailer(settings), utc_now),
         settings.mail_poll_interval_s,
     )
     return Parts(
@@ -143,6 +146,14 @@ def make_key_rotation(database: Database, settings: AuthSettings) -> RotateKeys:
     """Construct what the command line needs to rotate keys beside a running service."""
     store = PostgresStore(database, make_vault(settings))
     return RotateKeys(store, Ed25519KeyGenerator(), settings.rotation, utc_now)
+
+
+def make_mailer(settings: AuthSettings) -> Mailer:
+    """Construct what delivers mail: to a server if there is one, else into a folder."""
+    target = settings.mail_target
+    if isinstance(target, Path):
+        return MaildirMailer(target, settings.mail_sender, utc_now)
+    return SmtpMailer(target, settings.mail_sender, utc_now)
 
 
 def make_vault(settings: AuthSettings) -> Vault:

@@ -285,11 +285,20 @@ class RevocationHint(Protocol):
         """Say so; it may get lost, and never fails."""
 
 
+class MailUndeliverable(Exception):
+    """A mail will never be taken: trying again is pointless."""
+
+
 class Mailer(Protocol):
     """Delivers mail."""
 
     async def send(self, mail: Mail) -> None:
-        """Deliver a mail; the same mail sent again is delivered once."""
+        """Deliver a mail; sent again, it can be recognised as the same.
+
+        Raises:
+            MailUndeliverable: it never will be.
+            OSError: not now.
+        """
 
 
 class AuthenticationRecorder(Protocol):

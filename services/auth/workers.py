@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from services.auth.adapters.key_ring import KeyRing
 from services.auth.adapters.recording import PrometheusRecorder
+from services.auth.ports import MailUndeliverable
 from services.auth.usecases.resets import AnswerResetRequests
 from services.auth.usecases.upkeep import CountSessions, Prune, RotateKeys, SendMail
 from services.chassis.logs import get_logger
@@ -36,6 +37,9 @@ class MailCarrier:
                 while await self._answer_resets.answer_next() or await self._send_mail.send_next():
                     if stopping.is_set():
                         return
+            except MailUndeliverable as err:
+                log.warning("mail_undeliverable", error=str(err))
+                continue
             except OSError as err:
                 log.warning("mail_failed", error=str(err))
             await pause(stopping, self._poll_interval_s, woken=self._woken)

@@ -8,7 +8,7 @@ import textwrap
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from html import escape
 from string import Template
 
@@ -27,6 +27,7 @@ $paragraphs
 )
 _HTML_CODE = '<p style="font: bold 1.4em monospace; letter-spacing: 0.05em">$code</p>'
 _TEXT_WIDTH = 76
+_NOTICE_USEFUL_FOR = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +203,7 @@ def reset_notice_mail(mail_id: uuid.UUID, owner: Credential, at: datetime) -> Ma
         subject=letter.subject,
         text=letter.text(values),
         html=letter.html(owner.language, values),
+        expires_at=at + _NOTICE_USEFUL_FOR,
     )
 
 

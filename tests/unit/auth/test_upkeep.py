@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from services.auth.domain import keys
+from services.auth.ports import MailUndeliverable
 from tests.fixtures.auth_world import (
     LIFETIMES,
     ORIGIN,
@@ -93,6 +94,18 @@ async def test_mail_that_could_not_be_sent_is_sent_later(world: AuthWorld) -> No
     assert await world.send_mail.send_next()
     assert not await world.send_mail.send_next()
     assert len(world.mailer.sent) == 1
+
+
+async def test_mail_that_is_refused_for_good_is_dropped(world: AuthWorld) -> None:
+    """Trying again would hold others up and change nothing."""
+    await world.apply_change(a_change())
+    world.mailer.refusing = True
+
+    with pytest.raises(MailUndeliverable):
+        await world.send_mail.send_next()
+
+    assert not world.store.tables.mails
+    assert not await world.send_mail.send_next()
 
 
 async def test_mail_of_somebody_who_died_while_sending_is_sent_again(world: AuthWorld) -> None:
