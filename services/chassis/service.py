@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 import sys
@@ -94,7 +95,7 @@ async def _run_until_signal(lifecycle: Lifecycle[S]) -> int:
         running = await lifecycle.start()
         log.info("started", pid=os.getpid(), grpc=running.grpc_port, http=running.http_port)
         stopped = asyncio.create_task(stop.wait())
-        failed = asyncio.create_task(running.until_failed())
+        failed = asyncio.create_task(_until_failed(running))
         await asyncio.wait([stopped, failed], return_when=asyncio.FIRST_COMPLETED)
         for task in (stopped, failed):
             task.cancel()
@@ -108,6 +109,15 @@ async def _run_until_signal(lifecycle: Lifecycle[S]) -> int:
         await lifecycle.stop()
         log.info("stopped")
     return 0
+
+
+async def _until_failed(running: RunningService) -> None:
+    await running.until_serving()
+    # What the service is made of by now stays: looking through it in every full collection would
+    # stop all calls for 50 to 100 ms each time.
+    gc.collect()
+    gc.freeze()
+    await running.until_failed()
 
 
 def _load(settings_type: type[S]) -> S:

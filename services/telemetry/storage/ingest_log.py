@@ -6,7 +6,7 @@ there any more, whichever replica writes.
 """
 
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -20,6 +20,7 @@ from services.telemetry.ports.reading import CommittedBatch, LogEntry, LogPage
 from services.telemetry.storage.moments import milliseconds
 
 _PAGE_ENTRIES = 200
+_GROUP_BATCHES = 64
 
 HORIZON = "pg_snapshot_xmin(pg_current_snapshot())"
 
@@ -84,10 +85,20 @@ def named_batches(rows: Iterable[Any], device_id: uuid.UUID | None = None) -> It
 
 async def with_payloads(
     session: AsyncSession, named: Sequence[LoggedBatch]
-) -> list[tuple[LoggedBatch, bytes]]:
-    """Fetch the batches' payloads; those whose partition was dropped are left out."""
-    if not named:
-        return []
+) -> AsyncIterator[tuple[LoggedBatch, bytes]]:
+    """Fetch the batches' payloads; those whose partition was dropped are left out.
+
+    They come in small groups: whoever decodes them must not hold up the uploads meanwhile.
+    """
+    for start in range(0, len(named), _GROUP_BATCHES):
+        group = named[start : start + _GROUP_BATCHES]
+        found = await _payloads(session, group)
+        for place, batch in enumerate(group):
+            if place in found:
+                yield batch, found[place]
+
+
+async def _payloads(session: AsyncSession, named: Sequence[LoggedBatch]) -> dict[int, bytes]:
     rows = await session.execute(
         _BATCHES,
         {
@@ -99,8 +110,7 @@ async def with_payloads(
             "parts": [batch.part for batch in named],
         },
     )
-    found = {row.place - 1: row.payload for row in rows}
-    return [(batch, found[i]) for i, batch in enumerate(named) if i in found]
+    return {row.place - 1: row.payload for row in rows}
 
 
 class PostgresCommitLog:
@@ -123,13 +133,12 @@ class PostgresCommitLog:
             )
             rows = found.all()
             entries = [row for row in rows if row.position is not None]
-            batches = await with_payloads(session, list(named_batches(entries)))
+            by_entry: dict[int, list[CommittedBatch]] = {row.position: [] for row in entries}
+            async for batch, payload in with_payloads(session, list(named_batches(entries))):
+                columns = decode_columns(payload, batch.t0_ms)
+                by_entry[batch.position].append(CommittedBatch(batch.device_id, columns))
         full = len(entries) == _PAGE_ENTRIES
         next_position = entries[-1].position + 1 if full else rows[0].horizon
-        by_entry: dict[int, list[CommittedBatch]] = {row.position: [] for row in entries}
-        for batch, payload in batches:
-            columns = decode_columns(payload, batch.t0_ms)
-            by_entry[batch.position].append(CommittedBatch(batch.device_id, columns))
         return LogPage(
             [LogEntry(place, content) for place, content in by_entry.items()],
             max(position, next_position),

@@ -90,7 +90,7 @@ async def _current(
         _UNFOLDED, {"company_id": company_id, "consumer": CONSUMER, "device_id": device_id}
     )
     named = list(named_batches(unfolded, device_id))
-    for batch, payload in await with_payloads(session, named):
+    async for batch, payload in with_payloads(session, named):
         latest.setdefault(batch.device_id, Latest()).absorb(newest_of(batch, payload))
     return latest
 

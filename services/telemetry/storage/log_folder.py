@@ -23,7 +23,7 @@ from services.telemetry.storage.latest import (
 )
 
 _LOCK_KEY = 0x64745F6C61746573
-_PAGE_ENTRIES = 500
+_PAGE_ENTRIES = 100
 
 _TAKE_LOCK = sa.select(sa.func.pg_try_advisory_xact_lock(_LOCK_KEY))
 
@@ -97,7 +97,7 @@ class PostgresLatestFolder:
         named = list(named_batches(entries))
         devices: set[DeviceKey] = {(batch.company_id, batch.device_id) for batch in named}
         latest = await load_latest(session, devices)
-        for batch, payload in await with_payloads(session, named):
+        async for batch, payload in with_payloads(session, named):
             latest[batch.company_id, batch.device_id].absorb(newest_of(batch, payload))
         await save_latest(session, latest)
         cursors: dict[uuid.UUID, int] = {entry.company_id: entry.position + 1 for entry in entries}
