@@ -14,6 +14,7 @@ from services.auth.adapters.argon2_hasher import Argon2Options, Argon2PasswordHa
 from services.auth.adapters.hints import NatsRevocationHint
 from services.auth.adapters.key_ring import Ed25519KeyGenerator, KeyRing
 from services.auth.adapters.maildir import MaildirMailer
+from services.auth.adapters.qr_codes import qr_svg
 from services.auth.adapters.recording import PrometheusRecorder
 from services.auth.adapters.smtp import SmtpMailer
 from services.auth.consumers import people_consumer
@@ -29,8 +30,14 @@ from services.auth.ports import Mailer
 from services.auth.settings import AuthSettings
 from services.auth.storage.store import PostgresStore
 from services.auth.storage.vault import Vault
+from services.auth.usecases.authenticators import (
+    ConfirmTotp,
+    DisableTotp,
+    EnrollTotp,
+    RegenerateBackupCodes,
+)
 from services.auth.usecases.own_sessions import ListSessions, LogoutEverywhere, RevokeSession
-from services.auth.usecases.passwords import AcceptInvitation, ChangePassword
+from services.auth.usecases.passwords import AcceptInvitation, ChangePassword, PasswordCheck
 from services.auth.usecases.people import ApplyPersonChange, BootstrapMaster
 from services.auth.usecases.resets import (
     AnswerResetRequests,
@@ -38,6 +45,7 @@ from services.auth.usecases.resets import (
     ResetCodes,
     ResetPassword,
 )
+from services.auth.usecases.second_factors import SecondFactors
 from services.auth.usecases.sessions import Login, Logout, RefreshSession, SessionOpener
 from services.auth.usecases.throttling import LoginThrottle
 from services.auth.usecases.tokens import (
@@ -66,6 +74,7 @@ class Parts:
     throttle: LoginThrottle
     reset_throttle: LoginThrottle
     codes: ResetCodes
+    factors: SecondFactors
     hasher: Argon2PasswordHasher
     key_ring: KeyRing
     opener: SessionOpener
@@ -125,6 +134,7 @@ def assemble(runtime: Runtime[AuthSettings]) -> Parts:
         throttle=LoginThrottle(settings.login_limits, vault.digest, utc_now),
         reset_throttle=LoginThrottle(settings.reset_limits, vault.digest, utc_now, "reset-"),
         codes=codes,
+        factors=SecondFactors(vault.digest, utc_now),
         hasher=Argon2PasswordHasher(
             Argon2Options(
                 memory_kib=settings.argon2_memory_kib,
@@ -168,9 +178,10 @@ def utc_now() -> datetime:
 
 def _auth_usecases(parts: Parts, recorder: PrometheusRecorder) -> AuthUseCases:
     store, opener, hasher = parts.store, parts.opener, parts.hasher
-    throttle, hint = parts.throttle, parts.hint
+    throttle, hint, factors = parts.throttle, parts.hint, parts.factors
+    check = PasswordCheck(store, throttle, hasher)
     return AuthUseCases(
-        login=Login(store, throttle, hasher, opener, recorder),
+        login=Login(store, throttle, hasher, factors, opener, recorder),
         refresh_session=RefreshSession(store, opener, hint, recorder),
         logout=Logout(store, opener, hint),
         logout_everywhere=LogoutEverywhere(store, opener, hint),
@@ -184,6 +195,11 @@ def _auth_usecases(parts: Parts, recorder: PrometheusRecorder) -> AuthUseCases:
         reset_password=ResetPassword(
             store, throttle, hasher, parts.codes, hint, recorder, parts.carrier.wake
         ),
+        enroll_totp=EnrollTotp(store, throttle, check),
+        confirm_totp=ConfirmTotp(store, factors),
+        disable_totp=DisableTotp(store, throttle, check, factors),
+        regenerate_backup_codes=RegenerateBackupCodes(store, throttle, check, factors),
+        draw_qr=qr_svg,
         key_set=parts.key_ring.json_web_key_set,
     )
 

@@ -17,6 +17,7 @@ from services.auth.domain.sessions import (
     SessionPage,
 )
 from services.auth.domain.tokens import IssuedToken, Revocation, RevocationPage
+from services.auth.domain.totp import TotpEnrollment
 from services.chassis.errors import invalid_field
 from services.chassis.fields import ROLE_NUMBERS, ROLES, encode_time
 from services.chassis.identity import Role
@@ -65,6 +66,13 @@ def _encode_open_session(session: Session, current: uuid.UUID) -> auth_service_p
         create_time=encode_time(session.opened_at),
         last_use_time=encode_time(session.last_used_at),
         current=session.session_id == current,
+    )
+
+
+def encode_enrollment(enrollment: TotpEnrollment, qr_svg: str) -> auth_service_pb2.TotpEnrollment:
+    """Write what an authenticator is told."""
+    return auth_service_pb2.TotpEnrollment(
+        otpauth_uri=enrollment.uri, qr_svg=qr_svg, secret=enrollment.secret
     )
 
 

@@ -15,6 +15,13 @@ from google.protobuf.empty_pb2 import Empty
 from services.auth import codec
 from services.auth.addresses import client_address, user_agent
 from services.auth.domain.sessions import Origin
+from services.auth.domain.totp import Proof
+from services.auth.usecases.authenticators import (
+    ConfirmTotp,
+    DisableTotp,
+    EnrollTotp,
+    RegenerateBackupCodes,
+)
 from services.auth.usecases.own_sessions import ListSessions, LogoutEverywhere, RevokeSession
 from services.auth.usecases.passwords import AcceptInvitation, ChangePassword, SessionOwner
 from services.auth.usecases.resets import RequestPasswordReset, ResetPassword
@@ -47,6 +54,11 @@ class AuthUseCases:
     change_password: ChangePassword
     request_password_reset: RequestPasswordReset
     reset_password: ResetPassword
+    enroll_totp: EnrollTotp
+    confirm_totp: ConfirmTotp
+    disable_totp: DisableTotp
+    regenerate_backup_codes: RegenerateBackupCodes
+    draw_qr: Callable[[str], str]
     key_set: Callable[[], bytes]
 
 
@@ -69,7 +81,8 @@ class AuthServicer(AuthServiceServicer):
 
     async def Login(self, request: pb.LoginRequest, context: Any) -> pb.Session:
         origin = self._origin(context)
-        grant = await self._usecases.login(request.email, request.password, origin)
+        proof = Proof(request.totp_code, request.backup_code)
+        grant = await self._usecases.login(request.email, request.password, proof, origin)
         return codec.encode_session(grant)
 
     async def RefreshSession(self, request: pb.RefreshSessionRequest, context: Any) -> pb.Session:
@@ -111,8 +124,7 @@ class AuthServicer(AuthServiceServicer):
         return codec.encode_session(grant)
 
     async def ChangePassword(self, request: pb.ChangePasswordRequest, context: Any) -> Empty:
-        user_id = current_caller().user_id
-        owner = SessionOwner(user_id, _session_id(), self._origin(context))
+        owner = self._owner(context)
         await self._usecases.change_password(owner, request.current_password, request.new_password)
         return Empty()
 
@@ -128,8 +140,35 @@ class AuthServicer(AuthServiceServicer):
         )
         return Empty()
 
+    async def EnrollTotp(self, request: pb.EnrollTotpRequest, context: Any) -> pb.TotpEnrollment:
+        owner = self._owner(context)
+        enrollment = await self._usecases.enroll_totp(owner, request.current_password)
+        return codec.encode_enrollment(enrollment, self._usecases.draw_qr(enrollment.uri))
+
+    async def ConfirmTotp(self, request: pb.ConfirmTotpRequest, context: Any) -> pb.BackupCodes:
+        user_id = current_caller().user_id
+        codes = await self._usecases.confirm_totp(user_id, request.totp_code)
+        return pb.BackupCodes(backup_codes=codes)
+
+    async def DisableTotp(self, request: pb.DisableTotpRequest, context: Any) -> Empty:
+        proof = Proof(request.totp_code, request.backup_code)
+        owner = self._owner(context)
+        await self._usecases.disable_totp(owner, request.current_password, proof)
+        return Empty()
+
+    async def RegenerateBackupCodes(
+        self, request: pb.RegenerateBackupCodesRequest, context: Any
+    ) -> pb.BackupCodes:
+        proof = Proof(request.totp_code, request.backup_code)
+        owner = self._owner(context)
+        codes = await self._usecases.regenerate_backup_codes(owner, request.current_password, proof)
+        return pb.BackupCodes(backup_codes=codes)
+
     async def GetJsonWebKeySet(self, request: pb.GetJsonWebKeySetRequest, context: Any) -> HttpBody:
         return codec.encode_key_set(self._usecases.key_set())
+
+    def _owner(self, context: Any) -> SessionOwner:
+        return SessionOwner(current_caller().user_id, _session_id(), self._origin(context))
 
     def _origin(self, context: Any) -> Origin:
         metadata = context.invocation_metadata() or ()

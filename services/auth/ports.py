@@ -1,9 +1,9 @@
 """What the use cases need from the outside.
 
 Everything that a use case does in one `Store.transaction()` commits or fails as a whole. Locks are
-always taken in the order credential, password reset, sessions, login attempts, revocations, which
-is what keeps transactions from waiting for each other in a circle; only a refresh begins with its
-session, and takes no lock on the credential.
+always taken in the order credential, password reset, second factor, sessions, login attempts,
+revocations, which is what keeps transactions from waiting for each other in a circle; only a
+refresh begins with its session, and takes no lock on the credential.
 """
 
 import uuid
@@ -18,6 +18,7 @@ from services.auth.domain.mails import Mail, QueuedMail
 from services.auth.domain.resets import PasswordReset, ResetRequest
 from services.auth.domain.sessions import RefreshToken, Session, SessionCounts
 from services.auth.domain.tokens import Claims, IssuedToken, Revocation, RevocationPage
+from services.auth.domain.totp import Totp
 from services.chassis.identity import Role
 
 Clock = Callable[[], datetime]
@@ -142,6 +143,25 @@ class PasswordResetRepository(Protocol):
         """Forget codes that have expired."""
 
 
+class SecondFactorRepository(Protocol):
+    """Authenticators and backup codes; secrets are encrypted at rest."""
+
+    async def find(self, user_id: uuid.UUID) -> Totp | None:
+        """Return a person's authenticator; whoever holds the credential keeps it unchanged."""
+
+    async def save(self, totp: Totp) -> None:
+        """Store a person's authenticator, new or changed."""
+
+    async def replace_backup_codes(self, user_id: uuid.UUID, digests: Sequence[bytes]) -> None:
+        """Store new backup codes; earlier ones stop working."""
+
+    async def use_backup_code(self, user_id: uuid.UUID, digest: bytes) -> bool:
+        """Use a backup code up; False if there is no such code."""
+
+    async def remove(self, user_id: uuid.UUID) -> None:
+        """Forget a person's authenticator and backup codes."""
+
+
 class RevocationRepository(Protocol):
     """The log of revocations."""
 
@@ -217,6 +237,8 @@ class Transaction(Protocol):
     def invitations(self) -> InvitationRepository: ...  # noqa: D102
     @property
     def password_resets(self) -> PasswordResetRepository: ...  # noqa: D102
+    @property
+    def second_factors(self) -> SecondFactorRepository: ...  # noqa: D102
     @property
     def revocations(self) -> RevocationRepository: ...  # noqa: D102
     @property

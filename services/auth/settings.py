@@ -28,7 +28,7 @@ class AuthSettings(ServiceSettings):
     nats_user: str = Field("auth", description="NATS user of this service.")
 
     encryption_key: Secret = Field(
-        description="Encrypts signing keys and waiting mail at rest; 32 random characters or more."
+        description="Encrypts what is secret or personal at rest; 32 random characters or more."
     )
     service_secrets: dict[str, Secret] = Field(
         description="The services' client secrets, as a JSON object from name to secret."

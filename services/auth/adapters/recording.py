@@ -7,6 +7,8 @@ from services.chassis.identity import Role
 
 FAILURE_REASONS = (
     "credentials_invalid",
+    "two_factor_required",
+    "two_factor_invalid",
     "login_throttled",
     "refresh_token_invalid",
     "refresh_token_reused",

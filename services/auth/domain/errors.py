@@ -75,6 +75,46 @@ class ResetCodeInvalid(DomainError):
         super().__init__("The code is wrong, used or expired; ask for another one.")
 
 
+class TwoFactorRequired(DomainError):
+    """The password is right, and a code of the authenticator is missing."""
+
+    kind = Kind.UNAUTHENTICATED
+    reason = "TWO_FACTOR_REQUIRED"
+
+    def __init__(self) -> None:
+        super().__init__("A code of the authenticator, or a backup code, is needed.")
+
+
+class TwoFactorInvalid(DomainError):
+    """The code of the authenticator, or the backup code, is wrong or was used before."""
+
+    kind = Kind.UNAUTHENTICATED
+    reason = "TWO_FACTOR_INVALID"
+
+    def __init__(self) -> None:
+        super().__init__("The code is wrong or was used before.")
+
+
+class TotpEnabled(DomainError):
+    """The person has an authenticator already."""
+
+    kind = Kind.PRECONDITION
+    reason = "TOTP_ENABLED"
+
+    def __init__(self) -> None:
+        super().__init__("There is an authenticator already; disable it first.")
+
+
+class TotpNotEnrolled(DomainError):
+    """The person has no authenticator."""
+
+    kind = Kind.PRECONDITION
+    reason = "TOTP_NOT_ENROLLED"
+
+    def __init__(self) -> None:
+        super().__init__("There is no authenticator.")
+
+
 class PasswordTooWeak(DomainError):
     """The password would be guessed."""
 

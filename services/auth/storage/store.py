@@ -16,6 +16,7 @@ from services.auth.storage.revocations import (
     PostgresAttemptRepository,
     PostgresRevocationRepository,
 )
+from services.auth.storage.second_factors import PostgresSecondFactorRepository
 from services.auth.storage.sessions import PostgresSessionRepository
 from services.auth.storage.signing_keys import PostgresSigningKeyRepository
 from services.auth.storage.tables import EMAIL_KEY
@@ -43,6 +44,7 @@ class PostgresTransaction:
         self.sessions = PostgresSessionRepository(session, vault)
         self.invitations = PostgresInvitationRepository(session)
         self.password_resets = PostgresPasswordResetRepository(session, vault)
+        self.second_factors = PostgresSecondFactorRepository(session, vault)
         self.revocations = PostgresRevocationRepository(session)
         self.attempts = PostgresAttemptRepository(session)
         self.mails = PostgresMailQueue(session, vault)

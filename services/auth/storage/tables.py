@@ -115,6 +115,26 @@ class PasswordResetRow(AuthModel, table=True):
     failures: int
 
 
+class TotpRow(AuthModel, table=True):
+    """A person's authenticator; its secret is sealed."""
+
+    __tablename__ = "totps"
+
+    user_id: uuid.UUID = Field(primary_key=True, foreign_key=_USER, ondelete="CASCADE")
+    sealed_secret: bytes
+    confirmed_at: datetime | None = Field(sa_type=_TIME)
+    last_step: int = Field(sa_type=sa.BigInteger)
+
+
+class BackupCodeRow(AuthModel, table=True):
+    """A code that stands in for a person's authenticator once."""
+
+    __tablename__ = "backup_codes"
+
+    user_id: uuid.UUID = Field(primary_key=True, foreign_key=_USER, ondelete="CASCADE")
+    digest: bytes = Field(primary_key=True)
+
+
 class RevocationRow(AuthModel, table=True):
     """An entry in the log of revocations."""
 
@@ -181,6 +201,8 @@ REFRESH_TOKENS = AuthModel.metadata.tables["refresh_tokens"]
 INVITATIONS = AuthModel.metadata.tables["invitations"]
 RESET_REQUESTS = AuthModel.metadata.tables["reset_requests"]
 PASSWORD_RESETS = AuthModel.metadata.tables["password_resets"]
+TOTPS = AuthModel.metadata.tables["totps"]
+BACKUP_CODES = AuthModel.metadata.tables["backup_codes"]
 REVOCATIONS = AuthModel.metadata.tables["revocations"]
 LOGIN_ATTEMPTS = AuthModel.metadata.tables["login_attempts"]
 MAILS = AuthModel.metadata.tables["mails"]

@@ -33,6 +33,38 @@ class SessionOwner:
     origin: Origin
 
 
+class PasswordCheck:
+    """Checks a password within a session as a login would: whoever took it over may guess."""
+
+    def __init__(self, store: Store, throttle: LoginThrottle, hasher: PasswordHasher) -> None:
+        self._store = store
+        self._throttle = throttle
+        self._hasher = hasher
+
+    async def __call__(
+        self, owner: SessionOwner, password: str
+    ) -> tuple[Credential, Sequence[Charge]]:
+        """Return the credential, and what the attempt cost: to be given back if all goes well.
+
+        Raises:
+            CredentialsInvalid: the password is wrong.
+            LoginThrottled: it was wrong too often, or there is too much to do now.
+        """
+        async with self._store.transaction() as tx:
+            credential = await tx.credentials.find(owner.user_id)
+            if credential is None or not credential.may_log_in:
+                raise CredentialsInvalid
+            charges = await self._throttle.charge(
+                tx, credential.email, owner.user_id, owner.origin.address
+            )
+        plain = normalise_password(password)
+        async with self._throttle.refunding_refusals(self._store, charges):
+            verified = await self._hasher.verify(credential.password_hash, plain)
+        if not verified:
+            raise CredentialsInvalid
+        return credential, charges
+
+
 class AcceptInvitation:
     """Sets an invited person's first password and opens a session."""
 
@@ -111,6 +143,7 @@ class ChangePassword:
         self._opener = opener
         self._hint = hint
         self._recorder = recorder
+        self._check_password = PasswordCheck(store, throttle, hasher)
 
     async def __call__(self, owner: SessionOwner, current_password: str, new_password: str) -> None:
         """Change the password from within a session, and end the person's other sessions.
@@ -132,7 +165,7 @@ class ChangePassword:
         self, owner: SessionOwner, current_password: str, new_password: str
     ) -> Sequence[Session]:
         """Change the password; return the sessions that ended."""
-        credential, charges = await self._authenticate(owner, current_password)
+        credential, charges = await self._check_password(owner, current_password)
         plain = normalise_password(new_password)
         check_password(plain, credential.email, "new_password")
         password_hash = await self._hasher.hash(plain)
@@ -151,21 +184,3 @@ class ChangePassword:
             await self._throttle.refund(tx, charges)
             await end_sessions(tx, others, self._opener)
         return others
-
-    async def _authenticate(
-        self, owner: SessionOwner, password: str
-    ) -> tuple[Credential, Sequence[Charge]]:
-        """Check the password as a login would: whoever took a session over may try to guess it."""
-        async with self._store.transaction() as tx:
-            credential = await tx.credentials.find(owner.user_id)
-            if credential is None or not credential.may_log_in:
-                raise CredentialsInvalid
-            charges = await self._throttle.charge(
-                tx, credential.email, owner.user_id, owner.origin.address
-            )
-        plain = normalise_password(password)
-        async with self._throttle.refunding_refusals(self._store, charges):
-            verified = await self._hasher.verify(credential.password_hash, plain)
-        if not verified:
-            raise CredentialsInvalid
-        return credential, charges

@@ -10,6 +10,8 @@ from services.auth.domain.errors import (
     LoginThrottled,
     RefreshTokenInvalid,
     RefreshTokenReused,
+    TwoFactorInvalid,
+    TwoFactorRequired,
 )
 from services.auth.domain.sessions import (
     Origin,
@@ -21,6 +23,7 @@ from services.auth.domain.sessions import (
     refresh_token_digest,
 )
 from services.auth.domain.tokens import Lifetimes, Revocation, user_claims
+from services.auth.domain.totp import Proof
 from services.auth.ports import (
     AuthenticationRecorder,
     Clock,
@@ -30,6 +33,7 @@ from services.auth.ports import (
     TokenIssuer,
     Transaction,
 )
+from services.auth.usecases.second_factors import SecondFactors, Verdict
 from services.auth.usecases.throttling import LoginThrottle
 
 
@@ -76,38 +80,46 @@ class SessionOpener:
 
 
 class Login:
-    """Opens a session for an e-mail address and a password."""
+    """Opens a session for an e-mail address, a password, and a second factor if there is one."""
 
     def __init__(
         self,
         store: Store,
         throttle: LoginThrottle,
         hasher: PasswordHasher,
+        factors: SecondFactors,
         opener: SessionOpener,
         recorder: AuthenticationRecorder,
     ) -> None:
         self._store = store
         self._throttle = throttle
         self._hasher = hasher
+        self._factors = factors
         self._opener = opener
         self._recorder = recorder
 
-    async def __call__(self, email: str, password: str, origin: Origin) -> SessionGrant:
+    async def __call__(
+        self, email: str, password: str, proof: Proof, origin: Origin
+    ) -> SessionGrant:
         """Log in from somewhere.
 
         Raises:
             CredentialsInvalid: no such person, wrong password, or no access.
+            TwoFactorRequired: the password is right, and there is an authenticator.
+            TwoFactorInvalid: its code is wrong or was used.
             LoginThrottled: too many failures before, or too much to do now.
         """
         try:
-            grant = await self._log_in(normalise_email(email), password, origin)
-        except (CredentialsInvalid, LoginThrottled) as err:
+            grant = await self._log_in(normalise_email(email), password, proof, origin)
+        except (CredentialsInvalid, TwoFactorRequired, TwoFactorInvalid, LoginThrottled) as err:
             self._recorder.failed(err.reason.lower())
             raise
         self._recorder.succeeded(grant.role)
         return grant
 
-    async def _log_in(self, email: str, password: str, origin: Origin) -> SessionGrant:
+    async def _log_in(
+        self, email: str, password: str, proof: Proof, origin: Origin
+    ) -> SessionGrant:
         async with self._store.transaction() as tx:
             credential = await tx.credentials.find_by_email(email)
             user_id = credential.user_id if credential else None
@@ -130,9 +142,17 @@ class Login:
             if renewed is not None:
                 current = current.with_password(renewed)
                 await tx.credentials.save(current, self._opener.clock())
-            digest = self._throttle.address_digest(origin.address)
-            grant = await self._opener.open(tx, current, digest, origin)
+            verdict = await self._factors.judge(tx, current.user_id, proof)
+            if verdict is Verdict.WRONG:
+                raise TwoFactorInvalid
+            grant = None
+            if verdict is not Verdict.MISSING:
+                digest = self._throttle.address_digest(origin.address)
+                grant = await self._opener.open(tx, current, digest, origin)
             await self._throttle.refund(tx, charges)
+        # To be asked for the code costs nothing, which the transaction above commits.
+        if grant is None:
+            raise TwoFactorRequired
         return grant
 
 

@@ -87,6 +87,26 @@ class AuthServiceStub:
                 request_serializer=dashtrack_dot_auth_dot_v1_dot_auth__service__pb2.ResetPasswordRequest.SerializeToString,
                 response_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
                 _registered_method=True)
+        self.EnrollTotp = channel.unary_unary(
+                '/dashtrack.auth.v1.AuthService/EnrollTotp',
+                request_serializer=dashtrack_dot_auth_dot_v1_dot_auth__service__pb2.EnrollTotpRequest.SerializeToString,
+                response_deserializer=dashtrack_dot_auth_dot_v1_dot_auth__service__pb2.TotpEnrollment.FromString,
+                _registered_method=True)
+        self.ConfirmTotp = channel.unary_unary(
+                '/dashtrack.auth.v1.AuthService/ConfirmTotp',
+                request_serializer=dashtrack_dot_auth_dot_v1_dot_auth__service__pb2.ConfirmTotpRequest.SerializeToString,
+                response_deserializer=dashtrack_dot_auth_dot_v1_dot_auth__service__pb2.BackupCodes.FromString,
+                _registered_method=True)
+        self.DisableTotp = channel.unary_unary(
+                '/dashtrack.auth.v1.AuthService/DisableTotp',
+                request_serializer=dashtrack_dot_auth_dot_v1_dot_auth__service__pb2.DisableTotpRequest.SerializeToString,
+                response_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+                _registered_method=True)
+        self.RegenerateBackupCodes = channel.unary_unary(
+                '/dashtrack.auth.v1.AuthService/RegenerateBackupCodes',
+                request_serializer=dashtrack_dot_auth_dot_v1_dot_auth__service__pb2.RegenerateBackupCodesRequest.SerializeToString,
+                response_deserializer=dashtrack_dot_auth_dot_v1_dot_auth__service__pb2.BackupCodes.FromString,
+                _registered_method=True)
         self.GetJsonWebKeySet = channel.unary_unary(
                 '/dashtrack.auth.v1.AuthService/GetJsonWebKeySet',
                 request_serializer=dashtrack_dot_auth_dot_v1_dot_auth__service__pb2.GetJsonWebKeySetRequest.SerializeToString,
@@ -99,9 +119,11 @@ class AuthServiceServicer:
     """
 
     def Login(self, request, context):
-        """Login opens a session with an e-mail address and a password.
+        """Login opens a session with an e-mail address and a password, and a code of
+        the authenticator if the person has one.
 
-        Errors: CREDENTIALS_INVALID, LOGIN_THROTTLED.
+        Errors: CREDENTIALS_INVALID, TWO_FACTOR_REQUIRED, TWO_FACTOR_INVALID,
+        LOGIN_THROTTLED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -192,6 +214,47 @@ class AuthServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def EnrollTotp(self, request, context):
+        """EnrollTotp makes the secret of an authenticator (RFC 6238). Logins ask for
+        its codes once ConfirmTotp has shown that it has the secret; enrolling anew
+        before that replaces the secret.
+
+        Errors: CREDENTIALS_INVALID, TOTP_ENABLED, LOGIN_THROTTLED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ConfirmTotp(self, request, context):
+        """ConfirmTotp turns the enrolled authenticator on, and returns codes for the
+        day on which it is lost.
+
+        Errors: TWO_FACTOR_INVALID, TOTP_NOT_ENROLLED, TOTP_ENABLED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DisableTotp(self, request, context):
+        """DisableTotp forgets the authenticator and its backup codes.
+
+        Errors: CREDENTIALS_INVALID, TWO_FACTOR_REQUIRED, TWO_FACTOR_INVALID,
+        TOTP_NOT_ENROLLED, LOGIN_THROTTLED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RegenerateBackupCodes(self, request, context):
+        """RegenerateBackupCodes returns new backup codes; the earlier ones stop working.
+
+        Errors: CREDENTIALS_INVALID, TWO_FACTOR_REQUIRED, TWO_FACTOR_INVALID,
+        TOTP_NOT_ENROLLED, LOGIN_THROTTLED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetJsonWebKeySet(self, request, context):
         """GetJsonWebKeySet returns the public keys that verify tokens (RFC 7517).
         """
@@ -251,6 +314,26 @@ def add_AuthServiceServicer_to_server(servicer, server):
                     servicer.ResetPassword,
                     request_deserializer=dashtrack_dot_auth_dot_v1_dot_auth__service__pb2.ResetPasswordRequest.FromString,
                     response_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
+            ),
+            'EnrollTotp': grpc.unary_unary_rpc_method_handler(
+                    servicer.EnrollTotp,
+                    request_deserializer=dashtrack_dot_auth_dot_v1_dot_auth__service__pb2.EnrollTotpRequest.FromString,
+                    response_serializer=dashtrack_dot_auth_dot_v1_dot_auth__service__pb2.TotpEnrollment.SerializeToString,
+            ),
+            'ConfirmTotp': grpc.unary_unary_rpc_method_handler(
+                    servicer.ConfirmTotp,
+                    request_deserializer=dashtrack_dot_auth_dot_v1_dot_auth__service__pb2.ConfirmTotpRequest.FromString,
+                    response_serializer=dashtrack_dot_auth_dot_v1_dot_auth__service__pb2.BackupCodes.SerializeToString,
+            ),
+            'DisableTotp': grpc.unary_unary_rpc_method_handler(
+                    servicer.DisableTotp,
+                    request_deserializer=dashtrack_dot_auth_dot_v1_dot_auth__service__pb2.DisableTotpRequest.FromString,
+                    response_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
+            ),
+            'RegenerateBackupCodes': grpc.unary_unary_rpc_method_handler(
+                    servicer.RegenerateBackupCodes,
+                    request_deserializer=dashtrack_dot_auth_dot_v1_dot_auth__service__pb2.RegenerateBackupCodesRequest.FromString,
+                    response_serializer=dashtrack_dot_auth_dot_v1_dot_auth__service__pb2.BackupCodes.SerializeToString,
             ),
             'GetJsonWebKeySet': grpc.unary_unary_rpc_method_handler(
                     servicer.GetJsonWebKeySet,
@@ -529,6 +612,114 @@ class AuthService:
             '/dashtrack.auth.v1.AuthService/ResetPassword',
             dashtrack_dot_auth_dot_v1_dot_auth__service__pb2.ResetPasswordRequest.SerializeToString,
             google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EnrollTotp(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dashtrack.auth.v1.AuthService/EnrollTotp',
+            dashtrack_dot_auth_dot_v1_dot_auth__service__pb2.EnrollTotpRequest.SerializeToString,
+            dashtrack_dot_auth_dot_v1_dot_auth__service__pb2.TotpEnrollment.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ConfirmTotp(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dashtrack.auth.v1.AuthService/ConfirmTotp',
+            dashtrack_dot_auth_dot_v1_dot_auth__service__pb2.ConfirmTotpRequest.SerializeToString,
+            dashtrack_dot_auth_dot_v1_dot_auth__service__pb2.BackupCodes.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DisableTotp(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dashtrack.auth.v1.AuthService/DisableTotp',
+            dashtrack_dot_auth_dot_v1_dot_auth__service__pb2.DisableTotpRequest.SerializeToString,
+            google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RegenerateBackupCodes(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dashtrack.auth.v1.AuthService/RegenerateBackupCodes',
+            dashtrack_dot_auth_dot_v1_dot_auth__service__pb2.RegenerateBackupCodesRequest.SerializeToString,
+            dashtrack_dot_auth_dot_v1_dot_auth__service__pb2.BackupCodes.FromString,
             options,
             channel_credentials,
             insecure,

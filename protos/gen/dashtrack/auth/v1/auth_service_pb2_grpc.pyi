@@ -19,9 +19,11 @@ class AuthServiceStub:
 
     def __init__(self, channel: aio.Channel) -> None: ...
     Login: aio.UnaryUnaryMultiCallable[auth_service_pb2.LoginRequest, auth_service_pb2.Session]
-    """Login opens a session with an e-mail address and a password.
+    """Login opens a session with an e-mail address and a password, and a code of
+    the authenticator if the person has one.
 
-    Errors: CREDENTIALS_INVALID, LOGIN_THROTTLED.
+    Errors: CREDENTIALS_INVALID, TWO_FACTOR_REQUIRED, TWO_FACTOR_INVALID,
+    LOGIN_THROTTLED.
     """
     RefreshSession: aio.UnaryUnaryMultiCallable[auth_service_pb2.RefreshSessionRequest, auth_service_pb2.Session]
     """RefreshSession exchanges a refresh token for new tokens. Each refresh
@@ -72,6 +74,31 @@ class AuthServiceStub:
 
     Errors: RESET_CODE_INVALID, PASSWORD_TOO_WEAK, LOGIN_THROTTLED.
     """
+    EnrollTotp: aio.UnaryUnaryMultiCallable[auth_service_pb2.EnrollTotpRequest, auth_service_pb2.TotpEnrollment]
+    """EnrollTotp makes the secret of an authenticator (RFC 6238). Logins ask for
+    its codes once ConfirmTotp has shown that it has the secret; enrolling anew
+    before that replaces the secret.
+
+    Errors: CREDENTIALS_INVALID, TOTP_ENABLED, LOGIN_THROTTLED.
+    """
+    ConfirmTotp: aio.UnaryUnaryMultiCallable[auth_service_pb2.ConfirmTotpRequest, auth_service_pb2.BackupCodes]
+    """ConfirmTotp turns the enrolled authenticator on, and returns codes for the
+    day on which it is lost.
+
+    Errors: TWO_FACTOR_INVALID, TOTP_NOT_ENROLLED, TOTP_ENABLED.
+    """
+    DisableTotp: aio.UnaryUnaryMultiCallable[auth_service_pb2.DisableTotpRequest, empty_pb2.Empty]
+    """DisableTotp forgets the authenticator and its backup codes.
+
+    Errors: CREDENTIALS_INVALID, TWO_FACTOR_REQUIRED, TWO_FACTOR_INVALID,
+    TOTP_NOT_ENROLLED, LOGIN_THROTTLED.
+    """
+    RegenerateBackupCodes: aio.UnaryUnaryMultiCallable[auth_service_pb2.RegenerateBackupCodesRequest, auth_service_pb2.BackupCodes]
+    """RegenerateBackupCodes returns new backup codes; the earlier ones stop working.
+
+    Errors: CREDENTIALS_INVALID, TWO_FACTOR_REQUIRED, TWO_FACTOR_INVALID,
+    TOTP_NOT_ENROLLED, LOGIN_THROTTLED.
+    """
     GetJsonWebKeySet: aio.UnaryUnaryMultiCallable[auth_service_pb2.GetJsonWebKeySetRequest, httpbody_pb2.HttpBody]
     """GetJsonWebKeySet returns the public keys that verify tokens (RFC 7517)."""
 
@@ -84,9 +111,11 @@ class AuthServiceServicer(metaclass=abc_1.ABCMeta):
         request: auth_service_pb2.LoginRequest,
         context: aio.ServicerContext[auth_service_pb2.LoginRequest, abc.Awaitable[auth_service_pb2.Session]],
     ) -> abc.Awaitable[auth_service_pb2.Session]:
-        """Login opens a session with an e-mail address and a password.
+        """Login opens a session with an e-mail address and a password, and a code of
+        the authenticator if the person has one.
 
-        Errors: CREDENTIALS_INVALID, LOGIN_THROTTLED.
+        Errors: CREDENTIALS_INVALID, TWO_FACTOR_REQUIRED, TWO_FACTOR_INVALID,
+        LOGIN_THROTTLED.
         """
 
     @abc_1.abstractmethod
@@ -190,6 +219,55 @@ class AuthServiceServicer(metaclass=abc_1.ABCMeta):
         five wrong ones.
 
         Errors: RESET_CODE_INVALID, PASSWORD_TOO_WEAK, LOGIN_THROTTLED.
+        """
+
+    @abc_1.abstractmethod
+    def EnrollTotp(
+        self,
+        request: auth_service_pb2.EnrollTotpRequest,
+        context: aio.ServicerContext[auth_service_pb2.EnrollTotpRequest, abc.Awaitable[auth_service_pb2.TotpEnrollment]],
+    ) -> abc.Awaitable[auth_service_pb2.TotpEnrollment]:
+        """EnrollTotp makes the secret of an authenticator (RFC 6238). Logins ask for
+        its codes once ConfirmTotp has shown that it has the secret; enrolling anew
+        before that replaces the secret.
+
+        Errors: CREDENTIALS_INVALID, TOTP_ENABLED, LOGIN_THROTTLED.
+        """
+
+    @abc_1.abstractmethod
+    def ConfirmTotp(
+        self,
+        request: auth_service_pb2.ConfirmTotpRequest,
+        context: aio.ServicerContext[auth_service_pb2.ConfirmTotpRequest, abc.Awaitable[auth_service_pb2.BackupCodes]],
+    ) -> abc.Awaitable[auth_service_pb2.BackupCodes]:
+        """ConfirmTotp turns the enrolled authenticator on, and returns codes for the
+        day on which it is lost.
+
+        Errors: TWO_FACTOR_INVALID, TOTP_NOT_ENROLLED, TOTP_ENABLED.
+        """
+
+    @abc_1.abstractmethod
+    def DisableTotp(
+        self,
+        request: auth_service_pb2.DisableTotpRequest,
+        context: aio.ServicerContext[auth_service_pb2.DisableTotpRequest, abc.Awaitable[empty_pb2.Empty]],
+    ) -> abc.Awaitable[empty_pb2.Empty]:
+        """DisableTotp forgets the authenticator and its backup codes.
+
+        Errors: CREDENTIALS_INVALID, TWO_FACTOR_REQUIRED, TWO_FACTOR_INVALID,
+        TOTP_NOT_ENROLLED, LOGIN_THROTTLED.
+        """
+
+    @abc_1.abstractmethod
+    def RegenerateBackupCodes(
+        self,
+        request: auth_service_pb2.RegenerateBackupCodesRequest,
+        context: aio.ServicerContext[auth_service_pb2.RegenerateBackupCodesRequest, abc.Awaitable[auth_service_pb2.BackupCodes]],
+    ) -> abc.Awaitable[auth_service_pb2.BackupCodes]:
+        """RegenerateBackupCodes returns new backup codes; the earlier ones stop working.
+
+        Errors: CREDENTIALS_INVALID, TWO_FACTOR_REQUIRED, TWO_FACTOR_INVALID,
+        TOTP_NOT_ENROLLED, LOGIN_THROTTLED.
         """
 
     @abc_1.abstractmethod
