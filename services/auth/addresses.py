@@ -1,12 +1,14 @@
-"""Where a call comes from, as far as that can be known."""
+"""Where a call comes from and what program makes it, as far as that can be known."""
 
 import ipaddress
 from collections.abc import Iterable
 from urllib.parse import unquote
 
+from services.auth.domain.sessions import UNKNOWN_ADDRESS
+
 _FORWARDED_FOR = "x-forwarded-for"
+_USER_AGENT = "user-agent"
 _IPV6_NETWORK_BITS = 64
-UNKNOWN = "unknown"
 
 
 def client_address(
@@ -25,6 +27,12 @@ def client_address(
     return _normalised(_peer_host(peer))
 
 
+def user_agent(metadata: Iterable[tuple[str, str | bytes]]) -> str:
+    """Return what the client says it is, empty if it doesn't say."""
+    values = (value for key, value in metadata if key == _USER_AGENT)
+    return next((value for value in values if isinstance(value, str)), "")
+
+
 def _peer_host(peer: str) -> str:
     """Take the host from gRPC's `ipv4:127.0.0.1:15051` or `ipv6:[::1]:15051`."""
     _, _, address = unquote(peer).partition(":")
@@ -35,7 +43,7 @@ def _normalised(text: str) -> str:
     try:
         address = ipaddress.ip_address(text)
     except ValueError:
-        return UNKNOWN
+        return UNKNOWN_ADDRESS
     if isinstance(address, ipaddress.IPv4Address):
         return str(address)
     if address.ipv4_mapped is not None:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 import grpc.aio
 from aiohttp import web
@@ -13,7 +14,9 @@ from services.auth.adapters.argon2_hasher import Argon2Options, Argon2PasswordHa
 from services.auth.adapters.hints import NatsRevocationHint
 from services.auth.adapters.key_ring import Ed25519KeyGenerator, KeyRing
 from services.auth.adapters.maildir import MaildirMailer
+from services.auth.adapters.qr_codes import qr_svg
 from services.auth.adapters.recording import PrometheusRecorder
+from services.auth.adapters.smtp import SmtpMailer
 from services.auth.consumers import people_consumer
 from services.auth.grpc_api import (
     AUTH_SERVICE,
@@ -23,11 +26,26 @@ from services.auth.grpc_api import (
     TokenServicer,
     TokenUseCases,
 )
+from services.auth.ports import Mailer
 from services.auth.settings import AuthSettings
 from services.auth.storage.store import PostgresStore
 from services.auth.storage.vault import Vault
-from services.auth.usecases.passwords import AcceptInvitation, ChangePassword
+from services.auth.usecases.authenticators import (
+    ConfirmTotp,
+    DisableTotp,
+    EnrollTotp,
+    RegenerateBackupCodes,
+)
+from services.auth.usecases.own_sessions import ListSessions, LogoutEverywhere, RevokeSession
+from services.auth.usecases.passwords import AcceptInvitation, ChangePassword, PasswordCheck
 from services.auth.usecases.people import ApplyPersonChange, BootstrapMaster
+from services.auth.usecases.resets import (
+    AnswerResetRequests,
+    RequestPasswordReset,
+    ResetCodes,
+    ResetPassword,
+)
+from services.auth.usecases.second_factors import SecondFactors
 from services.auth.usecases.sessions import Login, Logout, RefreshSession, SessionOpener
 from services.auth.usecases.throttling import LoginThrottle
 from services.auth.usecases.tokens import (
@@ -54,11 +72,15 @@ class Parts:
 
     store: PostgresStore
     throttle: LoginThrottle
+    reset_throttle: LoginThrottle
+    codes: ResetCodes
+    factors: SecondFactors
     hasher: Argon2PasswordHasher
     key_ring: KeyRing
     opener: SessionOpener
     hint: NatsRevocationHint
     rotate_keys: RotateKeys
+    carrier: MailCarrier
 
 
 async def build(runtime: Runtime[AuthSettings]) -> App:
@@ -100,9 +122,19 @@ def assemble(runtime: Runtime[AuthSettings]) -> Parts:
     vault = make_vault(settings)
     store = PostgresStore(runtime.database, vault)
     key_ring = KeyRing(store, utc_now, new_id, settings.token_issuer)
+    opener = SessionOpener(key_ring, settings.lifetimes, utc_now, new_id)
+    codes = ResetCodes(opener, vault.digest)
+    carrier = MailCarrier(
+        AnswerResetRequests(store, codes),
+        SendMail(store, make_mailer(settings), utc_now),
+        settings.mail_poll_interval_s,
+    )
     return Parts(
         store=store,
         throttle=LoginThrottle(settings.login_limits, vault.digest, utc_now),
+        reset_throttle=LoginThrottle(settings.reset_limits, vault.digest, utc_now, "reset-"),
+        codes=codes,
+        factors=SecondFactors(vault.digest, utc_now),
         hasher=Argon2PasswordHasher(
             Argon2Options(
                 memory_kib=settings.argon2_memory_kib,
@@ -113,9 +145,10 @@ def assemble(runtime: Runtime[AuthSettings]) -> Parts:
             )
         ),
         key_ring=key_ring,
-        opener=SessionOpener(key_ring, settings.lifetimes, utc_now, new_id),
+        opener=opener,
         hint=NatsRevocationHint(runtime.messaging),
         rotate_keys=make_key_rotation(runtime.database, settings),
+        carrier=carrier,
     )
 
 
@@ -123,6 +156,14 @@ def make_key_rotation(database: Database, settings: AuthSettings) -> RotateKeys:
     """Construct what the command line needs to rotate keys beside a running service."""
     store = PostgresStore(database, make_vault(settings))
     return RotateKeys(store, Ed25519KeyGenerator(), settings.rotation, utc_now)
+
+
+def make_mailer(settings: AuthSettings) -> Mailer:
+    """Construct what delivers mail: to a server if there is one, else into a folder."""
+    target = settings.mail_target
+    if isinstance(target, Path):
+        return MaildirMailer(target, settings.mail_sender, utc_now)
+    return SmtpMailer(target, settings.mail_sender, utc_now)
 
 
 def make_vault(settings: AuthSettings) -> Vault:
@@ -137,13 +178,28 @@ def utc_now() -> datetime:
 
 def _auth_usecases(parts: Parts, recorder: PrometheusRecorder) -> AuthUseCases:
     store, opener, hasher = parts.store, parts.opener, parts.hasher
-    throttle, hint = parts.throttle, parts.hint
+    throttle, hint, factors = parts.throttle, parts.hint, parts.factors
+    check = PasswordCheck(store, throttle, hasher)
     return AuthUseCases(
-        login=Login(store, throttle, hasher, opener, recorder),
+        login=Login(store, throttle, hasher, factors, opener, recorder),
         refresh_session=RefreshSession(store, opener, hint, recorder),
         logout=Logout(store, opener, hint),
+        logout_everywhere=LogoutEverywhere(store, opener, hint),
+        list_sessions=ListSessions(store, opener),
+        revoke_session=RevokeSession(store, opener, hint),
         accept_invitation=AcceptInvitation(store, throttle, hasher, opener, recorder),
         change_password=ChangePassword(store, throttle, hasher, opener, hint, recorder),
+        request_password_reset=RequestPasswordReset(
+            store, parts.reset_throttle, opener, recorder, parts.carrier.wake
+        ),
+        reset_password=ResetPassword(
+            store, throttle, hasher, parts.codes, hint, recorder, parts.carrier.wake
+        ),
+        enroll_totp=EnrollTotp(store, throttle, check),
+        confirm_totp=ConfirmTotp(store, factors),
+        disable_totp=DisableTotp(store, throttle, check, factors),
+        regenerate_backup_codes=RegenerateBackupCodes(store, throttle, check, factors),
+        draw_qr=qr_svg,
         key_set=parts.key_ring.json_web_key_set,
     )
 
@@ -166,8 +222,6 @@ def _workers(
     runtime: Runtime[AuthSettings], parts: Parts, recorder: PrometheusRecorder
 ) -> list[Worker]:
     settings, lifetimes = runtime.settings, runtime.settings.lifetimes
-    mailer = MaildirMailer(settings.mailbox_dir, utc_now)
-    carrier = MailCarrier(SendMail(parts.store, mailer, utc_now), settings.mail_poll_interval_s)
     upkeep = Upkeep(
         rotate_keys=parts.rotate_keys,
         key_ring=parts.key_ring,
@@ -178,8 +232,8 @@ def _workers(
     )
     apply_change = ApplyPersonChange(parts.store, lifetimes, utc_now, new_id, parts.hint)
     return [
-        people_consumer(runtime.messaging, apply_change, carrier.wake),
-        carrier.worker,
+        people_consumer(runtime.messaging, apply_change, parts.carrier.wake),
+        parts.carrier.worker,
         Worker("upkeep", upkeep.run),
         inbox_pruner(runtime.database),
     ]

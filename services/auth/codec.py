@@ -8,19 +8,29 @@ from dashtrack.auth.v1 import auth_service_pb2
 from dashtrack.users.v1 import user_events_pb2
 from google.api.httpbody_pb2 import HttpBody
 
-from services.auth.domain.credentials import PersonChange
-from services.auth.domain.sessions import SessionGrant
+from services.auth.domain.credentials import Language, PersonChange
+from services.auth.domain.devices import device_label
+from services.auth.domain.sessions import (
+    UNKNOWN_ADDRESS,
+    Session,
+    SessionGrant,
+    SessionPage,
+)
 from services.auth.domain.tokens import IssuedToken, Revocation, RevocationPage
+from services.auth.domain.totp import TotpEnrollment
 from services.chassis.errors import invalid_field
 from services.chassis.fields import ROLE_NUMBERS, ROLES, encode_time
 from services.chassis.identity import Role
+from services.chassis.page_tokens import encode_next_page
 from services.chassis.revocations import Revocation as PulledRevocation
 from services.chassis.revocations import RevocationPage as PulledPage
 
+PAGE_SIZE_DEFAULT = 50
 JWKS_CONTENT_TYPE = "application/jwk-set+json"
 
 _TOKEN_TYPE = "Bearer"  # noqa: S105 - what kind of token it is
 _EMAIL = re.compile(r"[^@\s\0]+@[^@\s\0]+")
+_LANGUAGES = {language.value: language for language in Language}
 _POSITION = re.compile(r"[0-9]{1,18}")
 
 
@@ -34,6 +44,35 @@ def encode_session(grant: SessionGrant) -> auth_service_pb2.Session:
         user_id=str(grant.user_id),
         role=ROLE_NUMBERS[grant.role],
         company_id=str(grant.company_id or ""),
+    )
+
+
+def encode_page(
+    page: SessionPage, request: auth_service_pb2.ListSessionsRequest, current: uuid.UUID
+) -> auth_service_pb2.ListSessionsResponse:
+    """Write a page of somebody's sessions, and the token that gets the next one."""
+    return auth_service_pb2.ListSessionsResponse(
+        sessions=[_encode_open_session(session, current) for session in page.sessions],
+        next_page_token=encode_next_page(page.next_before, request),
+    )
+
+
+def _encode_open_session(session: Session, current: uuid.UUID) -> auth_service_pb2.OpenSession:
+    origin = session.origin
+    return auth_service_pb2.OpenSession(
+        session_id=str(session.session_id),
+        device=device_label(origin.user_agent) if origin else "",
+        address=origin.address if origin and origin.address != UNKNOWN_ADDRESS else "",
+        create_time=encode_time(session.opened_at),
+        last_use_time=encode_time(session.last_used_at),
+        current=session.session_id == current,
+    )
+
+
+def encode_enrollment(enrollment: TotpEnrollment, qr_svg: str) -> auth_service_pb2.TotpEnrollment:
+    """Write what an authenticator is told."""
+    return auth_service_pb2.TotpEnrollment(
+        otpauth_uri=enrollment.uri, qr_svg=qr_svg, secret=enrollment.secret
     )
 
 
@@ -113,6 +152,7 @@ def decode_user_changed(payload: bytes) -> PersonChange:
         version=event.version,
         purged=event.purged,
         invite=event.invite,
+        language=_LANGUAGES.get(event.language_code, Language.ENGLISH),
     )
 
 

@@ -13,8 +13,18 @@ from google.api.httpbody_pb2 import HttpBody
 from google.protobuf.empty_pb2 import Empty
 
 from services.auth import codec
-from services.auth.addresses import client_address
+from services.auth.addresses import client_address, user_agent
+from services.auth.domain.sessions import Origin
+from services.auth.domain.totp import Proof
+from services.auth.usecases.authenticators import (
+    ConfirmTotp,
+    DisableTotp,
+    EnrollTotp,
+    RegenerateBackupCodes,
+)
+from services.auth.usecases.own_sessions import ListSessions, LogoutEverywhere, RevokeSession
 from services.auth.usecases.passwords import AcceptInvitation, ChangePassword, SessionOwner
+from services.auth.usecases.resets import RequestPasswordReset, ResetPassword
 from services.auth.usecases.sessions import Login, Logout, RefreshSession
 from services.auth.usecases.tokens import (
     IssueDeviceToken,
@@ -24,6 +34,7 @@ from services.auth.usecases.tokens import (
 )
 from services.chassis.errors import TokenInvalid
 from services.chassis.identity import current_caller
+from services.chassis.page_tokens import decode_page_start
 
 AUTH_SERVICE = pb.DESCRIPTOR.services_by_name["AuthService"].full_name
 TOKEN_SERVICE = token_service_pb2.DESCRIPTOR.services_by_name["TokenService"].full_name
@@ -36,8 +47,18 @@ class AuthUseCases:
     login: Login
     refresh_session: RefreshSession
     logout: Logout
+    logout_everywhere: LogoutEverywhere
+    list_sessions: ListSessions
+    revoke_session: RevokeSession
     accept_invitation: AcceptInvitation
     change_password: ChangePassword
+    request_password_reset: RequestPasswordReset
+    reset_password: ResetPassword
+    enroll_totp: EnrollTotp
+    confirm_totp: ConfirmTotp
+    disable_totp: DisableTotp
+    regenerate_backup_codes: RegenerateBackupCodes
+    draw_qr: Callable[[str], str]
     key_set: Callable[[], bytes]
 
 
@@ -59,37 +80,100 @@ class AuthServicer(AuthServiceServicer):
         self._proxies_trusted = proxies_trusted
 
     async def Login(self, request: pb.LoginRequest, context: Any) -> pb.Session:
-        address = self._address(context)
-        grant = await self._usecases.login(request.email, request.password, address)
+        origin = self._origin(context)
+        proof = Proof(request.totp_code, request.backup_code)
+        grant = await self._usecases.login(request.email, request.password, proof, origin)
         return codec.encode_session(grant)
 
     async def RefreshSession(self, request: pb.RefreshSessionRequest, context: Any) -> pb.Session:
-        return codec.encode_session(await self._usecases.refresh_session(request.refresh_token))
+        origin = self._origin(context)
+        grant = await self._usecases.refresh_session(request.refresh_token, origin)
+        return codec.encode_session(grant)
 
     async def Logout(self, request: pb.LogoutRequest, context: Any) -> Empty:
         await self._usecases.logout(_session_id())
+        return Empty()
+
+    async def LogoutEverywhere(self, request: pb.LogoutEverywhereRequest, context: Any) -> Empty:
+        kept = _session_id() if request.keep_current else None
+        await self._usecases.logout_everywhere(current_caller().user_id, kept)
+        return Empty()
+
+    async def ListSessions(
+        self, request: pb.ListSessionsRequest, context: Any
+    ) -> pb.ListSessionsResponse:
+        user_id = current_caller().user_id
+        page = await self._usecases.list_sessions(
+            user_id,
+            before=decode_page_start(request),
+            limit=request.page_size or codec.PAGE_SIZE_DEFAULT,
+        )
+        return codec.encode_page(page, request, _session_id())
+
+    async def RevokeSession(self, request: pb.RevokeSessionRequest, context: Any) -> Empty:
+        session_id = uuid.UUID(request.session_id)
+        await self._usecases.revoke_session(current_caller().user_id, session_id)
         return Empty()
 
     async def AcceptInvitation(
         self, request: pb.AcceptInvitationRequest, context: Any
     ) -> pb.Session:
         grant = await self._usecases.accept_invitation(
-            request.invitation_code, request.password, self._address(context)
+            request.invitation_code, request.password, self._origin(context)
         )
         return codec.encode_session(grant)
 
     async def ChangePassword(self, request: pb.ChangePasswordRequest, context: Any) -> Empty:
-        user_id = current_caller().user_id
-        owner = SessionOwner(user_id, _session_id(), self._address(context))
+        owner = self._owner(context)
         await self._usecases.change_password(owner, request.current_password, request.new_password)
         return Empty()
+
+    async def RequestPasswordReset(
+        self, request: pb.RequestPasswordResetRequest, context: Any
+    ) -> Empty:
+        await self._usecases.request_password_reset(request.email, self._origin(context))
+        return Empty()
+
+    async def ResetPassword(self, request: pb.ResetPasswordRequest, context: Any) -> Empty:
+        await self._usecases.reset_password(
+            request.email, request.reset_code, request.new_password, self._origin(context)
+        )
+        return Empty()
+
+    async def EnrollTotp(self, request: pb.EnrollTotpRequest, context: Any) -> pb.TotpEnrollment:
+        owner = self._owner(context)
+        enrollment = await self._usecases.enroll_totp(owner, request.current_password)
+        return codec.encode_enrollment(enrollment, self._usecases.draw_qr(enrollment.uri))
+
+    async def ConfirmTotp(self, request: pb.ConfirmTotpRequest, context: Any) -> pb.BackupCodes:
+        user_id = current_caller().user_id
+        codes = await self._usecases.confirm_totp(user_id, request.totp_code)
+        return pb.BackupCodes(backup_codes=codes)
+
+    async def DisableTotp(self, request: pb.DisableTotpRequest, context: Any) -> Empty:
+        proof = Proof(request.totp_code, request.backup_code)
+        owner = self._owner(context)
+        await self._usecases.disable_totp(owner, request.current_password, proof)
+        return Empty()
+
+    async def RegenerateBackupCodes(
+        self, request: pb.RegenerateBackupCodesRequest, context: Any
+    ) -> pb.BackupCodes:
+        proof = Proof(request.totp_code, request.backup_code)
+        owner = self._owner(context)
+        codes = await self._usecases.regenerate_backup_codes(owner, request.current_password, proof)
+        return pb.BackupCodes(backup_codes=codes)
 
     async def GetJsonWebKeySet(self, request: pb.GetJsonWebKeySetRequest, context: Any) -> HttpBody:
         return codec.encode_key_set(self._usecases.key_set())
 
-    def _address(self, context: Any) -> str:
+    def _owner(self, context: Any) -> SessionOwner:
+        return SessionOwner(current_caller().user_id, _session_id(), self._origin(context))
+
+    def _origin(self, context: Any) -> Origin:
         metadata = context.invocation_metadata() or ()
-        return client_address(metadata, context.peer(), self._proxies_trusted)
+        address = client_address(metadata, context.peer(), self._proxies_trusted)
+        return Origin.of(address, user_agent(metadata))
 
 
 class TokenServicer(TokenServiceServicer):

@@ -1,9 +1,9 @@
 """What the use cases need from the outside.
 
 Everything that a use case does in one `Store.transaction()` commits or fails as a whole. Locks are
-always taken in the order credential, sessions, login attempts, revocations, which is what keeps
-transactions from waiting for each other in a circle; only a refresh begins with its session, and
-takes no lock on the credential.
+always taken in the order credential, password reset, second factor, sessions, login attempts,
+revocations, which is what keeps transactions from waiting for each other in a circle; only a
+refresh begins with its session, and takes no lock on the credential.
 """
 
 import uuid
@@ -15,12 +15,17 @@ from typing import Protocol
 from services.auth.domain.credentials import Credential, Invitation
 from services.auth.domain.keys import SigningKey
 from services.auth.domain.mails import Mail, QueuedMail
+from services.auth.domain.resets import PasswordReset, ResetRequest
 from services.auth.domain.sessions import RefreshToken, Session, SessionCounts
 from services.auth.domain.tokens import Claims, IssuedToken, Revocation, RevocationPage
+from services.auth.domain.totp import Totp
 from services.chassis.identity import Role
 
 Clock = Callable[[], datetime]
 """The time, in UTC."""
+
+Wake = Callable[[], None]
+"""Tells whoever works on what is queued that there is something."""
 
 Digest = Callable[[str], bytes]
 """A keyed hash of personal data that only has to be recognised, such as an address."""
@@ -66,6 +71,19 @@ class SessionRepository(Protocol):
     async def lock_open(self, user_id: uuid.UUID) -> Sequence[Session]:
         """Return the sessions of a person that have not been ended, all locked."""
 
+    async def list_live(
+        self,
+        user_id: uuid.UUID,
+        before: uuid.UUID | None,
+        limit: int,
+        used_since: datetime,
+        now: datetime,
+    ) -> Sequence[Session]:
+        """Return a person's sessions that can go on, the highest id (the newest) first.
+
+        Those that weren't used since a moment can't; `before` is the id that a page ended with.
+        """
+
     async def save(self, session: Session) -> None:
         """Store a changed session."""
 
@@ -101,6 +119,50 @@ class InvitationRepository(Protocol):
 
     async def prune(self, now: datetime) -> None:
         """Forget invitations that have expired."""
+
+
+class PasswordResetRepository(Protocol):
+    """Codes that set new passwords, and the queue of those who ask for one."""
+
+    async def ask(self, request: ResetRequest) -> None:
+        """Queue a request."""
+
+    async def take_request(self) -> ResetRequest | None:
+        """Take the oldest request that nobody else is at off the queue."""
+
+    async def save(self, reset: PasswordReset) -> None:
+        """Store a person's code, new or changed; an earlier one stops working."""
+
+    async def lock(self, user_id: uuid.UUID) -> PasswordReset | None:
+        """Return a person's code and keep it from changing until the transaction ends."""
+
+    async def count_failure(self, user_id: uuid.UUID) -> None:
+        """Count a wrong code; for somebody who has none, do nothing in the same time."""
+
+    async def remove(self, user_id: uuid.UUID) -> None:
+        """Make a person's code stop working."""
+
+    async def prune(self, now: datetime) -> None:
+        """Forget codes that have expired."""
+
+
+class SecondFactorRepository(Protocol):
+    """Authenticators and backup codes; secrets are encrypted at rest."""
+
+    async def find(self, user_id: uuid.UUID) -> Totp | None:
+        """Return a person's authenticator; whoever holds the credential keeps it unchanged."""
+
+    async def save(self, totp: Totp) -> None:
+        """Store a person's authenticator, new or changed."""
+
+    async def replace_backup_codes(self, user_id: uuid.UUID, digests: Sequence[bytes]) -> None:
+        """Store new backup codes; earlier ones stop working."""
+
+    async def use_backup_code(self, user_id: uuid.UUID, digest: bytes) -> bool:
+        """Use a backup code up; False if there is no such code."""
+
+    async def remove(self, user_id: uuid.UUID) -> None:
+        """Forget a person's authenticator and backup codes."""
 
 
 class RevocationRepository(Protocol):
@@ -177,6 +239,10 @@ class Transaction(Protocol):
     @property
     def invitations(self) -> InvitationRepository: ...  # noqa: D102
     @property
+    def password_resets(self) -> PasswordResetRepository: ...  # noqa: D102
+    @property
+    def second_factors(self) -> SecondFactorRepository: ...  # noqa: D102
+    @property
     def revocations(self) -> RevocationRepository: ...  # noqa: D102
     @property
     def attempts(self) -> AttemptRepository: ...  # noqa: D102
@@ -244,11 +310,20 @@ class RevocationHint(Protocol):
         """Say so; it may get lost, and never fails."""
 
 
+class MailUndeliverable(Exception):
+    """A mail will never be taken: trying again is pointless."""
+
+
 class Mailer(Protocol):
     """Delivers mail."""
 
     async def send(self, mail: Mail) -> None:
-        """Deliver a mail; the same mail sent again is delivered once."""
+        """Deliver a mail; sent again, it can be recognised as the same.
+
+        Raises:
+            MailUndeliverable: it never will be.
+            OSError: not now.
+        """
 
 
 class AuthenticationRecorder(Protocol):
@@ -259,3 +334,6 @@ class AuthenticationRecorder(Protocol):
 
     def failed(self, reason: str) -> None:
         """Count a failure; the reasons are few and fixed."""
+
+    def reset_requested(self) -> None:
+        """Count a request for a new password."""

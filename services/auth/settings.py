@@ -7,6 +7,7 @@ from typing import Annotated, Self
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from services.auth.adapters.smtp import SmtpSecurity, SmtpServer
 from services.auth.domain.keys import RotationPolicy
 from services.auth.domain.throttling import Limit
 from services.auth.domain.tokens import Lifetimes
@@ -27,7 +28,7 @@ class AuthSettings(ServiceSettings):
     nats_user: str = Field("auth", description="NATS user of this service.")
 
     encryption_key: Secret = Field(
-        description="Encrypts signing keys and waiting mail at rest; 32 random characters or more."
+        description="Encrypts what is secret or personal at rest; 32 random characters or more."
     )
     service_secrets: dict[str, Secret] = Field(
         description="The services' client secrets, as a JSON object from name to secret."
@@ -38,8 +39,30 @@ class AuthSettings(ServiceSettings):
     bootstrap_password: Secret | None = Field(
         None, description="Their first password: set once, never over one that they changed to."
     )
-    mailbox_dir: Path = Field(
-        description="Maildir folder that mail is delivered to; made if it isn't there."
+    mailbox_dir: Path | None = Field(
+        None, description="Maildir folder that mail is delivered to where there is no mail server."
+    )
+    mail_sender: str = Field(
+        "DashTrack <no-reply@dashtrack.invalid>",
+        pattern=r"^[^@<>\r\n]*<[^@<>\s]+@[^@<>\s]+>$",
+        description="Whom mail is from, as `Name <address>`.",
+    )
+    smtp_host: str | None = Field(
+        None, min_length=1, description="Mail server; without one mail goes to MAILBOX_DIR."
+    )
+    smtp_port: int = Field(587, ge=1, le=65_535, description="Port of the mail server.")
+    smtp_security: SmtpSecurity = Field(
+        SmtpSecurity.STARTTLS,
+        description="Encryption of the connection: `starttls`, `tls` or `none`.",
+    )
+    smtp_ca_file: Path | None = Field(
+        None,
+        description="Certificates that the mail server's is checked against, not the system's.",
+    )
+    smtp_user: str | None = Field(None, description="User at the mail server, if it wants one.")
+    smtp_password: Secret | None = Field(None, description="Their password.")
+    smtp_timeout_s: float = Field(
+        20.0, gt=0, le=50, description="How long the mail server may take for a step."
     )
     proxies_trusted: int = Field(
         1, ge=0, le=10, description="Proxies before the service that append to x-forwarded-for."
@@ -57,6 +80,9 @@ class AuthSettings(ServiceSettings):
         90 * _DAY_S, ge=1, description="A session is over so long after login, used or not."
     )
     invitation_ttl_s: int = Field(7 * _DAY_S, ge=1, description="Life of an invitation.")
+    password_reset_ttl_s: int = Field(
+        1800, ge=1, description="Life of a code that sets a new password."
+    )
 
     argon2_memory_kib: int = Field(65_536, ge=8, description="Memory of one password hash.")
     argon2_passes: int = Field(2, ge=1, description="Passes over the memory.")
@@ -81,6 +107,19 @@ class AuthSettings(ServiceSettings):
         100, ge=1, description="Failed logins from one address in a window."
     )
 
+    password_resets_window_s: int = Field(
+        3600, ge=1, description="Time over which requests for a new password are counted."
+    )
+    password_resets_per_account_and_address: int = Field(
+        3, ge=1, description="Requests for one account from one address in a window."
+    )
+    password_resets_per_account: int = Field(
+        10, ge=1, description="Requests for one account from new addresses in a window."
+    )
+    password_resets_per_address: int = Field(
+        30, ge=1, description="Requests from one address in a window."
+    )
+
     jwks_refresh_interval_s: int = Field(
         300, ge=1, description="How old a copy of the key set may be, at the gateway and elsewhere."
     )
@@ -100,6 +139,11 @@ class AuthSettings(ServiceSettings):
             raise ValueError("bootstrap_email and bootstrap_password go together")
         if len(self.encryption_key.get_secret_value()) < _SECRET_LENGTH_MIN:
             raise ValueError(f"encryption_key has fewer than {_SECRET_LENGTH_MIN} characters")
+        if (self.smtp_user is None) != (self.smtp_password is None):
+            raise ValueError("smtp_user and smtp_password go together")
+        if self.smtp_user is not None and self.smtp_security is SmtpSecurity.NONE:
+            raise ValueError("smtp_password would travel in the clear")
+        _ = self.mail_target  # which raises if there is none
         if self.upkeep_interval_s > self.jwks_refresh_interval_s:
             raise ValueError("upkeep_interval_s is at most jwks_refresh_interval_s")
         return self
@@ -114,6 +158,25 @@ class AuthSettings(ServiceSettings):
             refresh_token=timedelta(seconds=self.refresh_token_ttl_s),
             session=timedelta(seconds=self.session_ttl_s),
             invitation=timedelta(seconds=self.invitation_ttl_s),
+            password_reset=timedelta(seconds=self.password_reset_ttl_s),
+        )
+
+    @property
+    def mail_target(self) -> SmtpServer | Path:
+        """Where mail goes: to a server if there is one, else into a folder."""
+        if self.smtp_host is None:
+            if self.mailbox_dir is None:
+                raise ValueError("smtp_host or mailbox_dir is needed")
+            return self.mailbox_dir
+        password = self.smtp_password
+        return SmtpServer(
+            host=self.smtp_host,
+            port=self.smtp_port,
+            security=self.smtp_security,
+            user=self.smtp_user,
+            password=password.get_secret_value() if password else None,
+            ca_file=self.smtp_ca_file,
+            timeout_s=self.smtp_timeout_s,
         )
 
     @property
@@ -124,6 +187,16 @@ class AuthSettings(ServiceSettings):
             account_from_address=Limit(self.login_failures_per_account_and_address, window),
             account=Limit(self.login_failures_per_account, window),
             address=Limit(self.login_failures_per_address, window),
+        )
+
+    @property
+    def reset_limits(self) -> LoginLimits:
+        """How often a new password may be asked for."""
+        window = timedelta(seconds=self.password_resets_window_s)
+        return LoginLimits(
+            account_from_address=Limit(self.password_resets_per_account_and_address, window),
+            account=Limit(self.password_resets_per_account, window),
+            address=Limit(self.password_resets_per_address, window),
         )
 
     @property

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from services.auth.adapters.key_ring import KeyRing
 from services.auth.adapters.recording import PrometheusRecorder
+from services.auth.ports import MailUndeliverable
+from services.auth.usecases.resets import AnswerResetRequests
 from services.auth.usecases.upkeep import CountSessions, Prune, RotateKeys, SendMail
 from services.chassis.logs import get_logger
 from services.chassis.workers import Worker, pause
@@ -13,9 +15,12 @@ log = get_logger(__name__)
 
 
 class MailCarrier:
-    """Sends mail as soon as it is queued here, and soon after another replica left it."""
+    """Writes and sends mail as soon as it is asked for here, and soon after others left it."""
 
-    def __init__(self, send_mail: SendMail, poll_interval_s: float) -> None:
+    def __init__(
+        self, answer_resets: AnswerResetRequests, send_mail: SendMail, poll_interval_s: float
+    ) -> None:
+        self._answer_resets = answer_resets
         self._send_mail = send_mail
         self._poll_interval_s = poll_interval_s
         self._woken = asyncio.Event()
@@ -29,9 +34,12 @@ class MailCarrier:
         while not stopping.is_set():
             self._woken.clear()
             try:
-                while await self._send_mail.send_next():
+                while await self._answer_resets.answer_next() or await self._send_mail.send_next():
                     if stopping.is_set():
                         return
+            except MailUndeliverable as err:
+                log.warning("mail_undeliverable", error=str(err))
+                continue
             except OSError as err:
                 log.warning("mail_failed", error=str(err))
             await pause(stopping, self._poll_interval_s, woken=self._woken)

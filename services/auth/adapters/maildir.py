@@ -2,24 +2,19 @@
 
 import asyncio
 import os
-from email import policy
-from email.message import EmailMessage
-from email.utils import format_datetime
 from pathlib import Path
 
+from services.auth.adapters.messages import compose
 from services.auth.domain.mails import Mail
 from services.auth.ports import Clock
-
-# Addresses may hold any letter (RFC 6532).
-_POLICY = policy.default.clone(utf8=True)
-_SENDER = "DashTrack <no-reply@dashtrack.invalid>"
 
 
 class MaildirMailer:
     """Delivers each mail as a file that is named after it, so that none is there twice."""
 
-    def __init__(self, folder: Path, clock: Clock) -> None:
+    def __init__(self, folder: Path, sender: str, clock: Clock) -> None:
         self._folder = folder
+        self._sender = sender
         self._clock = clock
 
     async def send(self, mail: Mail) -> None:
@@ -38,19 +33,7 @@ class MaildirMailer:
         # Codes are for the recipient only, and a mail is there whole or not at all.
         descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
-            file.write(self._message(mail).as_bytes())
+            file.write(compose(mail, self._sender, self._clock()).as_bytes())
             file.flush()
             os.fsync(file.fileno())
         unfinished.replace(self._folder / "new" / name)
-
-    def _message(self, mail: Mail) -> EmailMessage:
-        message = EmailMessage(_POLICY)
-        message["From"] = _SENDER
-        message["To"] = mail.recipient
-        message["Subject"] = mail.subject
-        message["Date"] = format_datetime(self._clock())
-        message["Message-ID"] = f"<{mail.mail_id}@dashtrack.invalid>"
-        for name, value in mail.headers:
-            message[name] = value
-        message.set_content(mail.text)
-        return message

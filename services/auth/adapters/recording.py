@@ -7,10 +7,13 @@ from services.chassis.identity import Role
 
 FAILURE_REASONS = (
     "credentials_invalid",
+    "two_factor_required",
+    "two_factor_invalid",
     "login_throttled",
     "refresh_token_invalid",
     "refresh_token_reused",
     "invitation_invalid",
+    "reset_code_invalid",
     "service_credentials_invalid",
 )
 
@@ -24,6 +27,11 @@ class PrometheusRecorder:
         )
         failures = Counter(
             "auth_failures_total", "Authentications that failed.", ["reason"], registry=registry
+        )
+        self._reset_requests = Counter(
+            "password_reset_requests_total",
+            "Requests for a new password, whether or not anybody has the address.",
+            registry=registry,
         )
         self._sessions = Gauge(
             "user_sessions_total",
@@ -45,6 +53,10 @@ class PrometheusRecorder:
     def failed(self, reason: str) -> None:
         """Count a failure; the reasons are few and fixed."""
         self._failures[reason].inc()
+
+    def reset_requested(self) -> None:
+        """Count a request for a new password."""
+        self._reset_requests.inc()
 
     def counted(self, counts: SessionCounts) -> None:
         """Report how many sessions there are."""

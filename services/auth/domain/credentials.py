@@ -18,7 +18,7 @@ BOOTSTRAP_USER_ID = uuid.UUID("00000000-0000-7000-8000-000000000001")
 PASSWORD_LENGTH_MIN = 12
 _DISTINCT_CHARACTERS_MIN = 5
 _INVITATION_CODE_SIZE_BYTES = 20
-_INVITATION_GROUP_LENGTH = 4
+_CODE_GROUP_LENGTH = 4
 
 _COMMON_PASSWORDS = frozenset(
     {"administrator", "adminadminadmin", "changemechangeme", "correcthorsebatterystaple"}
@@ -28,6 +28,13 @@ _COMMON_PASSWORDS = frozenset(
     | {"1qaz2wsx3edc", "qazwsxedcrfv", "abcdefghijkl", "abcd1234abcd", "asdfghjkl123"}
 )
 """Long passwords that head the lists of leaked ones; short ones fail by their length."""
+
+
+class Language(enum.StrEnum):
+    """What a person is written to in."""
+
+    ENGLISH = "en"
+    PORTUGUESE = "pt"
 
 
 class CredentialStatus(enum.StrEnum):
@@ -50,6 +57,7 @@ class Credential:
     password_hash: str | None = field(repr=False)
     user_version: int
     """The version of the person that users last told of; 0 before it did."""
+    language: Language = Language.ENGLISH
 
     @property
     def may_log_in(self) -> bool:
@@ -77,6 +85,7 @@ class PersonChange:
     role: Role
     active: bool
     version: int
+    language: Language = Language.ENGLISH
     purged: bool = False
     """The person is erased; nothing else is said of them."""
     invite: bool = False
@@ -99,6 +108,7 @@ class PersonChange:
             status=status,
             password_hash=password_hash,
             user_version=self.version,
+            language=self.language,
         )
 
 
@@ -142,17 +152,22 @@ def check_password(password: str, email: str, field_name: str) -> None:
         raise PasswordTooWeak(field_name, "This password is among the first that are guessed.")
 
 
-def new_invitation_code() -> str:
-    """Make a code that can be copied from a mail: 160 random bits in groups of four."""
-    text = base64.b32encode(secrets.token_bytes(_INVITATION_CODE_SIZE_BYTES)).decode()
-    size = _INVITATION_GROUP_LENGTH
+def new_code(size_bytes: int = _INVITATION_CODE_SIZE_BYTES) -> str:
+    """Make a code that can be copied from a mail: random, in groups of four.
+
+    Args:
+        size_bytes: how much of it is random, a multiple of five.
+    """
+    text = base64.b32encode(secrets.token_bytes(size_bytes)).decode()
+    size = _CODE_GROUP_LENGTH
     return "-".join(text[start : start + size] for start in range(0, len(text), size))
 
 
-def invitation_digest(code: str) -> bytes:
-    """Digest a code as it is stored, however it was copied.
+def spelled_code(code: str) -> str:
+    """Spell a code as it is digested, however it was copied."""
+    return "".join(code.split()).replace("-", "").upper()
 
-    A plain hash is enough: nobody guesses 160 random bits.
-    """
-    spelled = "".join(code.split()).replace("-", "").upper()
-    return hashlib.sha256(spelled.encode()).digest()
+
+def invitation_digest(code: str) -> bytes:
+    """Digest a code as it is stored: nobody guesses 160 random bits, so a plain hash is enough."""
+    return hashlib.sha256(spelled_code(code).encode()).digest()

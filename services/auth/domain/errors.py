@@ -1,5 +1,7 @@
 """The ways in which proving who one is can fail."""
 
+import uuid
+
 from services.chassis.errors import DomainError, FieldViolation, Kind
 
 
@@ -43,6 +45,16 @@ class RefreshTokenReused(DomainError):
         super().__init__("The refresh token was used before; its session was ended.")
 
 
+class SessionNotFound(DomainError):
+    """The person has no such session; whether somebody else has it is not said."""
+
+    kind = Kind.NOT_FOUND
+    reason = "SESSION_NOT_FOUND"
+
+    def __init__(self, session_id: uuid.UUID) -> None:
+        super().__init__("There is no such session.", session_id=str(session_id))
+
+
 class InvitationInvalid(DomainError):
     """The invitation was never sent, was used, or has expired."""
 
@@ -51,6 +63,56 @@ class InvitationInvalid(DomainError):
 
     def __init__(self) -> None:
         super().__init__("The invitation is unknown, used or expired.")
+
+
+class ResetCodeInvalid(DomainError):
+    """No code of this account's works like that: deliberately not saying why."""
+
+    kind = Kind.PRECONDITION
+    reason = "RESET_CODE_INVALID"
+
+    def __init__(self) -> None:
+        super().__init__("The code is wrong, used or expired; ask for another one.")
+
+
+class TwoFactorRequired(DomainError):
+    """The password is right, and a code of the authenticator is missing."""
+
+    kind = Kind.UNAUTHENTICATED
+    reason = "TWO_FACTOR_REQUIRED"
+
+    def __init__(self) -> None:
+        super().__init__("A code of the authenticator, or a backup code, is needed.")
+
+
+class TwoFactorInvalid(DomainError):
+    """The code of the authenticator, or the backup code, is wrong or was used before."""
+
+    kind = Kind.UNAUTHENTICATED
+    reason = "TWO_FACTOR_INVALID"
+
+    def __init__(self) -> None:
+        super().__init__("The code is wrong or was used before.")
+
+
+class TotpEnabled(DomainError):
+    """The person has an authenticator already."""
+
+    kind = Kind.PRECONDITION
+    reason = "TOTP_ENABLED"
+
+    def __init__(self) -> None:
+        super().__init__("There is an authenticator already; disable it first.")
+
+
+class TotpNotEnrolled(DomainError):
+    """The person has no authenticator."""
+
+    kind = Kind.PRECONDITION
+    reason = "TOTP_NOT_ENROLLED"
+
+    def __init__(self) -> None:
+        super().__init__("There is no authenticator.")
 
 
 class PasswordTooWeak(DomainError):

@@ -3,6 +3,7 @@
 import hashlib
 import secrets
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -11,6 +12,24 @@ from services.auth.domain.tokens import Lifetimes
 from services.chassis.identity import Role
 
 _REFRESH_TOKEN_SIZE_BYTES = 32
+_USER_AGENT_LENGTH_MAX = 256
+
+UNKNOWN_ADDRESS = "unknown"
+"""What stands for the address of a call that doesn't show one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a call comes from: what the owner of a session recognises it by."""
+
+    address: str = field(repr=False)
+    user_agent: str = field(default="", repr=False)
+
+    @classmethod
+    def of(cls, address: str, user_agent: str) -> "Origin":
+        """Keep of what a program says of itself what can be shown."""
+        printable = "".join(filter(str.isprintable, user_agent))
+        return cls(address, printable[:_USER_AGENT_LENGTH_MAX])
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,14 +43,16 @@ class Session:
     last_used_at: datetime
     expires_at: datetime
     ended_at: datetime | None = None
+    origin: Origin | None = None
+    """Where it was last used from; None if that was before this was kept."""
 
     def is_live(self, now: datetime) -> bool:
         """Whether the session may go on."""
         return self.ended_at is None and now < self.expires_at
 
-    def used(self, now: datetime) -> "Session":
+    def used(self, origin: Origin, now: datetime) -> "Session":
         """Return the session after a refresh."""
-        return replace(self, last_used_at=now)
+        return replace(self, last_used_at=now, origin=origin)
 
     def ended(self, now: datetime) -> "Session":
         """Return the session after its end."""
@@ -65,6 +86,14 @@ class SessionGrant:
 
 
 @dataclass(frozen=True, slots=True)
+class SessionPage:
+    """Some of a person's open sessions, and where the next ones begin."""
+
+    sessions: Sequence[Session]
+    next_before: uuid.UUID | None
+
+
+@dataclass(frozen=True, slots=True)
 class SessionCounts:
     """How many sessions are open and how many people use one."""
 
@@ -76,6 +105,7 @@ def new_session(
     session_id: uuid.UUID,
     credential: Credential,
     address_digest: bytes,
+    origin: Origin,
     lifetimes: Lifetimes,
     now: datetime,
 ) -> Session:
@@ -87,6 +117,7 @@ def new_session(
         opened_at=now,
         last_used_at=now,
         expires_at=now + lifetimes.session,
+        origin=origin,
     )
 
 

@@ -31,6 +31,7 @@ class Lifetimes:
     session: timedelta
     """From login: however much a session is used, its owner logs in again after this."""
     invitation: timedelta
+    password_reset: timedelta
 
     @property
     def longest_token(self) -> timedelta:

@@ -8,7 +8,12 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from services.auth.domain.credentials import Credential, CredentialStatus, Invitation
+from services.auth.domain.credentials import (
+    Credential,
+    CredentialStatus,
+    Invitation,
+    Language,
+)
 from services.auth.storage.tables import CREDENTIALS, INVITATIONS
 from services.chassis.identity import Role
 
@@ -71,6 +76,7 @@ class PostgresCredentialRepository:
             status=CredentialStatus(row.status),
             password_hash=row.password_hash,
             user_version=row.user_version,
+            language=Language(row.language),
         )
 
 
@@ -132,4 +138,5 @@ def _values(credential: Credential) -> dict[str, Any]:
         "status": credential.status.value,
         "password_hash": credential.password_hash,
         "user_version": credential.user_version,
+        "language": credential.language.value,
     }

@@ -77,6 +77,7 @@ def _encode(mail: Mail) -> bytes:
         "recipient": mail.recipient,
         "subject": mail.subject,
         "text": mail.text,
+        "html": mail.html,
         "headers": mail.headers,
         "expires_at": mail.expires_at.isoformat() if mail.expires_at else None,
     }
@@ -91,6 +92,7 @@ def _decode(mail_id: uuid.UUID, plain: bytes) -> Mail:
         recipient=document["recipient"],
         subject=document["subject"],
         text=document["text"],
+        html=document.get("html", ""),
         headers=tuple((name, value) for name, value in document["headers"]),
         expires_at=datetime.fromisoformat(expires_at) if expires_at else None,
     )

@@ -1,5 +1,6 @@
 """Sessions and refresh tokens in PostgreSQL."""
 
+import json
 import uuid
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -9,26 +10,39 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from services.auth.domain.sessions import RefreshToken, Session, SessionCounts
+from services.auth.domain.sessions import Origin, RefreshToken, Session, SessionCounts
 from services.auth.storage.tables import REFRESH_TOKENS, SESSIONS
+from services.auth.storage.vault import Vault
 
 
 class PostgresSessionRepository:
     """Sessions of one transaction."""
 
-    def __init__(self, session: AsyncSession) -> None:
+    def __init__(self, session: AsyncSession, vault: Vault) -> None:
         self._session = session
+        self._vault = vault
 
     async def add(self, session: Session, token: RefreshToken) -> None:
         """Store a session with its first refresh token."""
-        await self._session.execute(sa.insert(SESSIONS).values(asdict(session)))
+        await self._session.execute(
+            sa.insert(SESSIONS).values(
+                session_id=session.session_id,
+                user_id=session.user_id,
+                address_digest=session.address_digest,
+                opened_at=session.opened_at,
+                last_used_at=session.last_used_at,
+                expires_at=session.expires_at,
+                ended_at=session.ended_at,
+                sealed_origin=self._sealed_origin(session),
+            )
+        )
         await self._session.execute(sa.insert(REFRESH_TOKENS).values(asdict(token)))
 
     async def lock(self, session_id: uuid.UUID) -> Session | None:
         """Return a session and keep it from changing until the transaction ends."""
         query = sa.select(SESSIONS).where(SESSIONS.c.session_id == session_id)
         row = (await self._session.execute(query.with_for_update())).one_or_none()
-        return None if row is None else _session(row)
+        return None if row is None else self._read(row)
 
     async def lock_by_token(self, digest: bytes) -> tuple[Session, RefreshToken] | None:
         """Return the session that a refresh token belongs to, locked, and the token as it is now.
@@ -45,7 +59,7 @@ class PostgresSessionRepository:
         ).one_or_none()
         if session is None or token is None:
             return None
-        return _session(session), RefreshToken(
+        return self._read(session), RefreshToken(
             digest=token.digest,
             session_id=token.session_id,
             expires_at=token.expires_at,
@@ -60,14 +74,38 @@ class PostgresSessionRepository:
             .order_by(SESSIONS.c.session_id)
             .with_for_update()
         )
-        return [_session(row) for row in await self._session.execute(query)]
+        return [self._read(row) for row in await self._session.execute(query)]
+
+    async def list_live(
+        self,
+        user_id: uuid.UUID,
+        before: uuid.UUID | None,
+        limit: int,
+        used_since: datetime,
+        now: datetime,
+    ) -> Sequence[Session]:
+        """Return a person's sessions that can go on, the highest id (the newest) first."""
+        query = sa.select(SESSIONS).where(
+            SESSIONS.c.user_id == user_id,
+            SESSIONS.c.ended_at.is_(None),
+            SESSIONS.c.last_used_at > used_since,
+            SESSIONS.c.expires_at > now,
+        )
+        if before is not None:
+            query = query.where(SESSIONS.c.session_id < before)
+        query = query.order_by(SESSIONS.c.session_id.desc()).limit(limit)
+        return [self._read(row) for row in await self._session.execute(query)]
 
     async def save(self, session: Session) -> None:
         """Store a changed session."""
         await self._session.execute(
             sa.update(SESSIONS)
             .where(SESSIONS.c.session_id == session.session_id)
-            .values(last_used_at=session.last_used_at, ended_at=session.ended_at)
+            .values(
+                last_used_at=session.last_used_at,
+                ended_at=session.ended_at,
+                sealed_origin=self._sealed_origin(session),
+            )
         )
 
     async def rotate(self, spent: RefreshToken, fresh: RefreshToken) -> None:
@@ -113,14 +151,27 @@ class PostgresSessionRepository:
             )
         )
 
+    def _read(self, row: sa.Row[Any]) -> Session:
+        origin = None
+        if row.sealed_origin is not None:
+            origin = Origin(*json.loads(self._vault.open(row.sealed_origin, _context(row))))
+        return Session(
+            session_id=row.session_id,
+            user_id=row.user_id,
+            address_digest=row.address_digest,
+            opened_at=row.opened_at,
+            last_used_at=row.last_used_at,
+            expires_at=row.expires_at,
+            ended_at=row.ended_at,
+            origin=origin,
+        )
 
-def _session(row: sa.Row[Any]) -> Session:
-    return Session(
-        session_id=row.session_id,
-        user_id=row.user_id,
-        address_digest=row.address_digest,
-        opened_at=row.opened_at,
-        last_used_at=row.last_used_at,
-        expires_at=row.expires_at,
-        ended_at=row.ended_at,
-    )
+    def _sealed_origin(self, session: Session) -> bytes | None:
+        if session.origin is None:
+            return None
+        plain = json.dumps([session.origin.address, session.origin.user_agent]).encode()
+        return self._vault.seal(plain, _context(session))
+
+
+def _context(session: Session | sa.Row[Any]) -> str:
+    return f"session {session.session_id}"

@@ -11,10 +11,12 @@ from services.auth.storage.credentials import (
     PostgresInvitationRepository,
 )
 from services.auth.storage.mails import PostgresMailQueue
+from services.auth.storage.resets import PostgresPasswordResetRepository
 from services.auth.storage.revocations import (
     PostgresAttemptRepository,
     PostgresRevocationRepository,
 )
+from services.auth.storage.second_factors import PostgresSecondFactorRepository
 from services.auth.storage.sessions import PostgresSessionRepository
 from services.auth.storage.signing_keys import PostgresSigningKeyRepository
 from services.auth.storage.tables import EMAIL_KEY
@@ -39,8 +41,10 @@ class PostgresTransaction:
     def __init__(self, session: AsyncSession, vault: Vault) -> None:
         self._session = session
         self.credentials = PostgresCredentialRepository(session)
-        self.sessions = PostgresSessionRepository(session)
+        self.sessions = PostgresSessionRepository(session, vault)
         self.invitations = PostgresInvitationRepository(session)
+        self.password_resets = PostgresPasswordResetRepository(session, vault)
+        self.second_factors = PostgresSecondFactorRepository(session, vault)
         self.revocations = PostgresRevocationRepository(session)
         self.attempts = PostgresAttemptRepository(session)
         self.mails = PostgresMailQueue(session, vault)

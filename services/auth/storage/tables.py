@@ -41,6 +41,7 @@ class CredentialRow(AuthModel, table=True):
     status: str = Field(sa_type=sa.Text)
     password_hash: str | None = Field(sa_type=sa.Text)
     user_version: int = Field(sa_type=sa.BigInteger)
+    language: str = Field(sa_column=sa.Column(sa.Text, nullable=False, server_default="en"))
     created_at: datetime = Field(sa_type=_TIME)
     updated_at: datetime = Field(sa_type=_TIME)
 
@@ -61,6 +62,7 @@ class SessionRow(AuthModel, table=True):
     last_used_at: datetime = Field(sa_type=_TIME)
     expires_at: datetime = Field(sa_type=_TIME)
     ended_at: datetime | None = Field(sa_type=_TIME)
+    sealed_origin: bytes | None
 
 
 class RefreshTokenRow(AuthModel, table=True):
@@ -88,6 +90,49 @@ class InvitationRow(AuthModel, table=True):
     user_id: uuid.UUID = Field(foreign_key=_USER, ondelete="CASCADE")
     expires_at: datetime = Field(sa_type=_TIME)
     used_at: datetime | None = Field(sa_type=_TIME)
+
+
+class ResetRequestRow(AuthModel, table=True):
+    """Somebody who asked for a new password; the address is sealed."""
+
+    __tablename__ = "reset_requests"
+    __table_args__ = (sa.Index("reset_requests_requested_idx", "requested_at"),)
+
+    request_id: uuid.UUID = Field(primary_key=True)
+    sealed_email: bytes
+    requested_at: datetime = Field(sa_type=_TIME)
+
+
+class PasswordResetRow(AuthModel, table=True):
+    """A code that sets a person's new password: there is one at most."""
+
+    __tablename__ = "password_resets"
+    __table_args__ = (sa.Index("password_resets_expires_idx", "expires_at"),)
+
+    user_id: uuid.UUID = Field(primary_key=True, foreign_key=_USER, ondelete="CASCADE")
+    digest: bytes
+    expires_at: datetime = Field(sa_type=_TIME)
+    failures: int
+
+
+class TotpRow(AuthModel, table=True):
+    """A person's authenticator; its secret is sealed."""
+
+    __tablename__ = "totps"
+
+    user_id: uuid.UUID = Field(primary_key=True, foreign_key=_USER, ondelete="CASCADE")
+    sealed_secret: bytes
+    confirmed_at: datetime | None = Field(sa_type=_TIME)
+    last_step: int = Field(sa_type=sa.BigInteger)
+
+
+class BackupCodeRow(AuthModel, table=True):
+    """A code that stands in for a person's authenticator once."""
+
+    __tablename__ = "backup_codes"
+
+    user_id: uuid.UUID = Field(primary_key=True, foreign_key=_USER, ondelete="CASCADE")
+    digest: bytes = Field(primary_key=True)
 
 
 class RevocationRow(AuthModel, table=True):
@@ -154,6 +199,10 @@ CREDENTIALS = AuthModel.metadata.tables["credentials"]
 SESSIONS = AuthModel.metadata.tables["sessions"]
 REFRESH_TOKENS = AuthModel.metadata.tables["refresh_tokens"]
 INVITATIONS = AuthModel.metadata.tables["invitations"]
+RESET_REQUESTS = AuthModel.metadata.tables["reset_requests"]
+PASSWORD_RESETS = AuthModel.metadata.tables["password_resets"]
+TOTPS = AuthModel.metadata.tables["totps"]
+BACKUP_CODES = AuthModel.metadata.tables["backup_codes"]
 REVOCATIONS = AuthModel.metadata.tables["revocations"]
 LOGIN_ATTEMPTS = AuthModel.metadata.tables["login_attempts"]
 MAILS = AuthModel.metadata.tables["mails"]

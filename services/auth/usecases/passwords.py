@@ -12,7 +12,7 @@ from services.auth.domain.credentials import (
     normalise_password,
 )
 from services.auth.domain.errors import CredentialsInvalid, InvitationInvalid, LoginThrottled
-from services.auth.domain.sessions import Session, SessionGrant
+from services.auth.domain.sessions import Origin, Session, SessionGrant
 from services.auth.domain.throttling import Charge
 from services.auth.ports import (
     AuthenticationRecorder,
@@ -30,7 +30,39 @@ class SessionOwner:
 
     user_id: uuid.UUID
     session_id: uuid.UUID
-    address: str
+    origin: Origin
+
+
+class PasswordCheck:
+    """Checks a password within a session as a login would: whoever took it over may guess."""
+
+    def __init__(self, store: Store, throttle: LoginThrottle, hasher: PasswordHasher) -> None:
+        self._store = store
+        self._throttle = throttle
+        self._hasher = hasher
+
+    async def __call__(
+        self, owner: SessionOwner, password: str
+    ) -> tuple[Credential, Sequence[Charge]]:
+        """Return the credential, and what the attempt cost: to be given back if all goes well.
+
+        Raises:
+            CredentialsInvalid: the password is wrong.
+            LoginThrottled: it was wrong too often, or there is too much to do now.
+        """
+        async with self._store.transaction() as tx:
+            credential = await tx.credentials.find(owner.user_id)
+            if credential is None or not credential.may_log_in:
+                raise CredentialsInvalid
+            charges = await self._throttle.charge(
+                tx, credential.email, owner.user_id, owner.origin.address
+            )
+        plain = normalise_password(password)
+        async with self._throttle.refunding_refusals(self._store, charges):
+            verified = await self._hasher.verify(credential.password_hash, plain)
+        if not verified:
+            raise CredentialsInvalid
+        return credential, charges
 
 
 class AcceptInvitation:
@@ -50,7 +82,7 @@ class AcceptInvitation:
         self._opener = opener
         self._recorder = recorder
 
-    async def __call__(self, code: str, password: str, address: str) -> SessionGrant:
+    async def __call__(self, code: str, password: str, origin: Origin) -> SessionGrant:
         """Accept an invitation.
 
         Raises:
@@ -59,14 +91,14 @@ class AcceptInvitation:
             LoginThrottled: too much to do now.
         """
         try:
-            grant = await self._accept(invitation_digest(code), password, address)
+            grant = await self._accept(invitation_digest(code), password, origin)
         except (InvitationInvalid, LoginThrottled) as err:
             self._recorder.failed(err.reason.lower())
             raise
         self._recorder.succeeded(grant.role)
         return grant
 
-    async def _accept(self, digest: bytes, password: str, address: str) -> SessionGrant:
+    async def _accept(self, digest: bytes, password: str, origin: Origin) -> SessionGrant:
         plain = normalise_password(password)
         invited = await self._invited(digest)
         check_password(plain, invited.email, "password")
@@ -78,7 +110,8 @@ class AcceptInvitation:
                 raise InvitationInvalid
             credential = credential.with_password(password_hash)
             await tx.credentials.save(credential, self._opener.clock())
-            return await self._opener.open(tx, credential, self._throttle.address_digest(address))
+            home = self._throttle.address_digest(origin.address)
+            return await self._opener.open(tx, credential, home, origin)
 
     async def _invited(self, digest: bytes) -> Credential:
         """Look before hashing: a made-up code costs next to nothing."""
@@ -110,6 +143,7 @@ class ChangePassword:
         self._opener = opener
         self._hint = hint
         self._recorder = recorder
+        self._check_password = PasswordCheck(store, throttle, hasher)
 
     async def __call__(self, owner: SessionOwner, current_password: str, new_password: str) -> None:
         """Change the password from within a session, and end the person's other sessions.
@@ -131,7 +165,7 @@ class ChangePassword:
         self, owner: SessionOwner, current_password: str, new_password: str
     ) -> Sequence[Session]:
         """Change the password; return the sessions that ended."""
-        credential, charges = await self._authenticate(owner, current_password)
+        credential, charges = await self._check_password(owner, current_password)
         plain = normalise_password(new_password)
         check_password(plain, credential.email, "new_password")
         password_hash = await self._hasher.hash(plain)
@@ -140,6 +174,8 @@ class ChangePassword:
             if current is None or not current.still_is(credential):
                 raise CredentialsInvalid
             await tx.credentials.save(current.with_password(password_hash), self._opener.clock())
+            # Whoever asked for a code before may not be the owner.
+            await tx.password_resets.remove(owner.user_id)
             others = [
                 session
                 for session in await tx.sessions.lock_open(owner.user_id)
@@ -148,21 +184,3 @@ class ChangePassword:
             await self._throttle.refund(tx, charges)
             await end_sessions(tx, others, self._opener)
         return others
-
-    async def _authenticate(
-        self, owner: SessionOwner, password: str
-    ) -> tuple[Credential, Sequence[Charge]]:
-        """Check the password as a login would: whoever took a session over may try to guess it."""
-        async with self._store.transaction() as tx:
-            credential = await tx.credentials.find(owner.user_id)
-            if credential is None or not credential.may_log_in:
-                raise CredentialsInvalid
-            charges = await self._throttle.charge(
-                tx, credential.email, owner.user_id, owner.address
-            )
-        plain = normalise_password(password)
-        async with self._throttle.refunding_refusals(self._store, charges):
-            verified = await self._hasher.verify(credential.password_hash, plain)
-        if not verified:
-            raise CredentialsInvalid
-        return credential, charges

@@ -11,11 +11,11 @@ from services.auth.domain.credentials import (
     PersonChange,
     check_password,
     invitation_digest,
-    new_invitation_code,
+    new_code,
     normalise_email,
     normalise_password,
 )
-from services.auth.domain.mails import invitation_mail
+from services.auth.domain.letters import invitation_mail
 from services.auth.domain.tokens import Lifetimes, Revocation
 from services.auth.ports import Clock, PasswordHasher, RevocationHint, Store, Transaction
 from services.chassis.identity import Role
@@ -63,6 +63,7 @@ class ApplyPersonChange:
         if after.status is CredentialStatus.DEACTIVATED:
             await tx.invitations.withdraw(after.user_id)
             await tx.mails.withdraw(after.user_id)
+            await tx.password_resets.remove(after.user_id)
         elif after.status is CredentialStatus.INVITED and _needs_invitation(before):
             await self._invite(tx, change)
         elif after.status is CredentialStatus.INVITED and change.invite:
@@ -79,7 +80,7 @@ class ApplyPersonChange:
 
     async def _invite(self, tx: Transaction, change: PersonChange) -> None:
         now = self._clock()
-        code = new_invitation_code()
+        code = new_code()
         expires_at = now + self._lifetimes.invitation
         await tx.invitations.add(Invitation(invitation_digest(code), change.user_id, expires_at))
         await tx.mails.add(

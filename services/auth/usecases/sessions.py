@@ -10,8 +10,11 @@ from services.auth.domain.errors import (
     LoginThrottled,
     RefreshTokenInvalid,
     RefreshTokenReused,
+    TwoFactorInvalid,
+    TwoFactorRequired,
 )
 from services.auth.domain.sessions import (
+    Origin,
     RefreshToken,
     Session,
     SessionGrant,
@@ -20,6 +23,7 @@ from services.auth.domain.sessions import (
     refresh_token_digest,
 )
 from services.auth.domain.tokens import Lifetimes, Revocation, user_claims
+from services.auth.domain.totp import Proof
 from services.auth.ports import (
     AuthenticationRecorder,
     Clock,
@@ -29,6 +33,7 @@ from services.auth.ports import (
     TokenIssuer,
     Transaction,
 )
+from services.auth.usecases.second_factors import SecondFactors, Verdict
 from services.auth.usecases.throttling import LoginThrottle
 
 
@@ -42,11 +47,13 @@ class SessionOpener:
     new_id: Callable[[], uuid.UUID]
 
     async def open(
-        self, tx: Transaction, credential: Credential, address_digest: bytes
+        self, tx: Transaction, credential: Credential, address_digest: bytes, origin: Origin
     ) -> SessionGrant:
         """Open a session; the credential is locked, so the tokens say what holds."""
         now = self.clock()
-        session = new_session(self.new_id(), credential, address_digest, self.lifetimes, now)
+        session = new_session(
+            self.new_id(), credential, address_digest, origin, self.lifetimes, now
+        )
         secret, token = self.new_refresh_token(session)
         await tx.sessions.add(session, token)
         return self.grant(credential, session, secret)
@@ -73,42 +80,50 @@ class SessionOpener:
 
 
 class Login:
-    """Opens a session for an e-mail address and a password."""
+    """Opens a session for an e-mail address, a password, and a second factor if there is one."""
 
     def __init__(
         self,
         store: Store,
         throttle: LoginThrottle,
         hasher: PasswordHasher,
+        factors: SecondFactors,
         opener: SessionOpener,
         recorder: AuthenticationRecorder,
     ) -> None:
         self._store = store
         self._throttle = throttle
         self._hasher = hasher
+        self._factors = factors
         self._opener = opener
         self._recorder = recorder
 
-    async def __call__(self, email: str, password: str, address: str) -> SessionGrant:
-        """Log in from an address.
+    async def __call__(
+        self, email: str, password: str, proof: Proof, origin: Origin
+    ) -> SessionGrant:
+        """Log in from somewhere.
 
         Raises:
             CredentialsInvalid: no such person, wrong password, or no access.
+            TwoFactorRequired: the password is right, and there is an authenticator.
+            TwoFactorInvalid: its code is wrong or was used.
             LoginThrottled: too many failures before, or too much to do now.
         """
         try:
-            grant = await self._log_in(normalise_email(email), password, address)
-        except (CredentialsInvalid, LoginThrottled) as err:
+            grant = await self._log_in(normalise_email(email), password, proof, origin)
+        except (CredentialsInvalid, TwoFactorRequired, TwoFactorInvalid, LoginThrottled) as err:
             self._recorder.failed(err.reason.lower())
             raise
         self._recorder.succeeded(grant.role)
         return grant
 
-    async def _log_in(self, email: str, password: str, address: str) -> SessionGrant:
+    async def _log_in(
+        self, email: str, password: str, proof: Proof, origin: Origin
+    ) -> SessionGrant:
         async with self._store.transaction() as tx:
             credential = await tx.credentials.find_by_email(email)
             user_id = credential.user_id if credential else None
-            charges = await self._throttle.charge(tx, email, user_id, address)
+            charges = await self._throttle.charge(tx, email, user_id, origin.address)
         # No transaction stays open meanwhile: hashing takes long. A credential that can't log in
         # is checked against no password at all, which takes the same time.
         known_hash = credential.password_hash if credential and credential.may_log_in else None
@@ -127,8 +142,17 @@ class Login:
             if renewed is not None:
                 current = current.with_password(renewed)
                 await tx.credentials.save(current, self._opener.clock())
-            grant = await self._opener.open(tx, current, self._throttle.address_digest(address))
+            verdict = await self._factors.judge(tx, current.user_id, proof)
+            if verdict is Verdict.WRONG:
+                raise TwoFactorInvalid
+            grant = None
+            if verdict is not Verdict.MISSING:
+                digest = self._throttle.address_digest(origin.address)
+                grant = await self._opener.open(tx, current, digest, origin)
             await self._throttle.refund(tx, charges)
+        # To be asked for the code costs nothing, which the transaction above commits.
+        if grant is None:
+            raise TwoFactorRequired
         return grant
 
 
@@ -147,15 +171,15 @@ class RefreshSession:
         self._hint = hint
         self._recorder = recorder
 
-    async def __call__(self, refresh_token: str) -> SessionGrant:
-        """Refresh a session.
+    async def __call__(self, refresh_token: str, origin: Origin) -> SessionGrant:
+        """Refresh a session from somewhere.
 
         Raises:
             RefreshTokenInvalid: unknown, expired, or the session has ended.
             RefreshTokenReused: spent before; the session has ended now.
         """
         async with self._store.transaction() as tx:
-            outcome = await self._refresh(tx, refresh_token_digest(refresh_token))
+            outcome = await self._refresh(tx, refresh_token_digest(refresh_token), origin)
         # The transaction above commits the end of a session whose token was reused: raising in
         # it would have undone that.
         if isinstance(outcome, SessionGrant):
@@ -166,7 +190,7 @@ class RefreshSession:
         raise outcome
 
     async def _refresh(
-        self, tx: Transaction, digest: bytes
+        self, tx: Transaction, digest: bytes, origin: Origin
     ) -> SessionGrant | RefreshTokenInvalid | RefreshTokenReused:
         found = await tx.sessions.lock_by_token(digest)
         if found is None:
@@ -182,7 +206,7 @@ class RefreshSession:
             return RefreshTokenInvalid()
         secret, fresh = self._opener.new_refresh_token(session)
         await tx.sessions.rotate(token.used(now), fresh)
-        await tx.sessions.save(session.used(now))
+        await tx.sessions.save(session.used(origin, now))
         return self._opener.grant(credential, session, secret)
 
     async def _end(self, tx: Transaction, session: Session) -> None:

@@ -1,4 +1,4 @@
-"""Failed logins are limited per account and address, per account, and per address."""
+"""Attempts are limited per account and address, per account, and per address."""
 
 import uuid
 from collections.abc import AsyncIterator, Sequence
@@ -27,8 +27,12 @@ class LoginLimits:
 class LoginThrottle:
     """Charges an attempt before it is checked, so that parallel guesses can't outrun the count."""
 
-    def __init__(self, limits: LoginLimits, digest: Digest, clock: Clock) -> None:
+    def __init__(
+        self, limits: LoginLimits, digest: Digest, clock: Clock, purpose: str = ""
+    ) -> None:
+        """Count attempts of each purpose apart from those of others."""
         self._limits = limits
+        self._purpose = purpose
         self._digest = digest
         self._clock = clock
 
@@ -75,13 +79,15 @@ class LoginThrottle:
     ) -> Sequence[Charge]:
         limits = self._limits
         charges = [
-            Charge(self._digest(f"pair:{email}:{address}"), limits.account_from_address),
-            Charge(self.address_digest(address), limits.address),
+            Charge(
+                self._digest(f"{self._purpose}pair:{email}:{address}"), limits.account_from_address
+            ),
+            Charge(self._digest(f"{self._purpose}address:{address}"), limits.address),
         ]
         # Somebody who guesses from many addresses can keep the account's bucket full for ever. Its
         # owner gets in all the same from where they logged in before: there it doesn't count.
         # Nobody's sessions are looked up too, so that an unknown address takes as long as a known.
         home = await tx.sessions.was_opened_from(user_id or _NOBODY, self.address_digest(address))
         if not home:
-            charges.append(Charge(self._digest(f"account:{email}"), limits.account))
+            charges.append(Charge(self._digest(f"{self._purpose}account:{email}"), limits.account))
         return charges

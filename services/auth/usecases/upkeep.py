@@ -7,7 +7,14 @@ from services.auth.domain.keys import RotationPolicy, SigningKey
 from services.auth.domain.mails import Mail, retry_delay
 from services.auth.domain.sessions import SessionCounts
 from services.auth.domain.tokens import Lifetimes
-from services.auth.ports import Clock, KeyGenerator, Mailer, Store, Transaction
+from services.auth.ports import (
+    Clock,
+    KeyGenerator,
+    Mailer,
+    MailUndeliverable,
+    Store,
+    Transaction,
+)
 
 _KEYS_WORK = "signing-keys"
 _PRUNING_WORK = "pruning"
@@ -78,6 +85,7 @@ class SendMail:
         leaves it to be sent again once the lease is over, and the mailer knows it by its id.
 
         Raises:
+            MailUndeliverable: the mail was dropped.
             OSError: the mailer failed; the mail is due again later.
         """
         async with self._store.transaction() as tx:
@@ -87,14 +95,20 @@ class SendMail:
         if not self._is_pointless(queued.mail):
             try:
                 await self._mailer.send(queued.mail)
+            except MailUndeliverable:
+                await self._remove(queued.mail)
+                raise
             except OSError:
                 until = self._clock() + retry_delay(queued.attempts)
                 async with self._store.transaction() as tx:
                     await tx.mails.postpone(queued.mail.mail_id, until)
                 raise
-        async with self._store.transaction() as tx:
-            await tx.mails.remove(queued.mail.mail_id)
+        await self._remove(queued.mail)
         return True
+
+    async def _remove(self, mail: Mail) -> None:
+        async with self._store.transaction() as tx:
+            await tx.mails.remove(mail.mail_id)
 
     def _is_pointless(self, mail: Mail) -> bool:
         return mail.expires_at is not None and mail.expires_at <= self._clock()
@@ -116,6 +130,7 @@ class Prune:
             now = self._clock()
             await tx.sessions.prune(now - self._lifetimes.refresh_token, now)
             await tx.invitations.prune(now)
+            await tx.password_resets.prune(now)
             await tx.attempts.prune(now)
             await tx.signing_keys.prune(now)
             await tx.revocations.prune(now)

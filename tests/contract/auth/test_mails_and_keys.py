@@ -21,6 +21,7 @@ async def queued(store: Store, delay: timedelta = timedelta(0)) -> tuple[uuid.UU
         recipient=person.email,
         subject="Grüße",
         text="A secret: 42\n",
+        html="<p>A secret: 42</p>",
         headers=(("X-Code", "42"),),
         expires_at=START + timedelta(days=7),
     )

@@ -5,12 +5,19 @@ import uuid
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from services.auth.domain.sessions import RefreshToken, Session
+import sqlalchemy as sa
+
+from services.auth.domain.sessions import Origin, RefreshToken, Session
 from services.auth.ports import Store
+from services.auth.storage.store import PostgresStore
+from services.auth.storage.tables import SESSIONS
+from services.auth.storage.vault import Vault
+from services.chassis.database import Database
 from tests.fixtures.auth_fakes import START
 from tests.fixtures.auth_world import a_credential
 
 END = START + timedelta(days=90)
+ORIGIN = Origin("192.0.2.1", "Mozilla/5.0 \u00fc")
 
 
 def token_of(session: Session, expires_at: datetime = END) -> RefreshToken:
@@ -23,7 +30,9 @@ async def opened(
 ) -> tuple[Session, RefreshToken]:
     """Store a session of somebody, somebody new by default."""
     person = a_credential()
-    session = Session(uuid.uuid4(), user_id or person.user_id, address, START, START, END)
+    session = Session(
+        uuid.uuid4(), user_id or person.user_id, address, START, START, END, None, ORIGIN
+    )
     token = token_of(session)
     async with store.transaction() as tx:
         if user_id is None:
@@ -113,7 +122,7 @@ async def test_sessions_and_people_are_counted(store: Store) -> None:
     ended, _ = await opened(store)
     recent = START + timedelta(hours=1)
     async with store.transaction() as tx:
-        await tx.sessions.save(first.used(recent))
+        await tx.sessions.save(first.used(ORIGIN, recent))
         await tx.sessions.save(ended.ended(START))
         before = START - timedelta(seconds=1)
         counts = await tx.sessions.count(before, START, recent)
@@ -133,7 +142,7 @@ async def test_pruning_forgets_expired_tokens_and_idle_sessions(store: Store) ->
     expired = replace(token_of(used), expires_at=now)
     async with store.transaction() as tx:
         await tx.sessions.rotate(old_token.used(START), expired)
-        await tx.sessions.save(used.used(now))
+        await tx.sessions.save(used.used(ORIGIN, now))
         await tx.sessions.prune(START, now)
 
     async with store.transaction() as tx:
@@ -142,3 +151,53 @@ async def test_pruning_forgets_expired_tokens_and_idle_sessions(store: Store) ->
         assert await tx.sessions.lock_by_token(expired.digest) is None
         assert await tx.sessions.lock(idle.session_id) is None
         assert await tx.sessions.lock_by_token(idle_token.digest) is None
+
+
+async def test_a_session_remembers_where_it_was_last_used_from(store: Store) -> None:
+    """A later use replaces it; sessions from before it was kept have none."""
+    session, _ = await opened(store)
+    moved = session.used(Origin("198.51.100.7"), START + timedelta(minutes=1))
+    unknown = replace(session, session_id=uuid.uuid4(), origin=None)
+
+    async with store.transaction() as tx:
+        await tx.sessions.save(moved)
+        await tx.sessions.add(unknown, token_of(unknown))
+
+    async with store.transaction() as tx:
+        assert await tx.sessions.lock(session.session_id) == moved
+        assert await tx.sessions.lock(unknown.session_id) == unknown
+
+
+async def test_live_sessions_are_listed_newest_first(store: Store) -> None:
+    """Not those that have ended, weren't used for too long, or are somebody else's."""
+    first, _ = await opened(store)
+    sessions = [first] + [(await opened(store, first.user_id))[0] for _ in range(5)]
+    await opened(store)
+    sessions.sort(key=lambda session: session.session_id, reverse=True)
+    now = START + timedelta(hours=1)
+    async with store.transaction() as tx:
+        await tx.sessions.save(sessions[1].ended(START))
+        for session in (*sessions[:1], *sessions[2:5]):
+            await tx.sessions.save(session.used(ORIGIN, now))
+
+    async with store.transaction() as tx:
+        page = await tx.sessions.list_live(first.user_id, None, 2, START, now)
+        rest = await tx.sessions.list_live(first.user_id, page[-1].session_id, 9, START, now)
+        over = await tx.sessions.list_live(first.user_id, None, 9, START, END)
+
+    expected = [sessions[0], *sessions[2:5]]
+    assert [session.session_id for session in (*page, *rest)] == [
+        session.session_id for session in expected
+    ]
+    assert (len(page), over) == (2, [])
+
+
+async def test_a_dump_of_the_database_shows_no_address(database: Database) -> None:
+    """Where people are is sealed, like everything that tells of them."""
+    await opened(PostgresStore(database, Vault("a" * 32)))
+
+    async with database.engine.connect() as connection:
+        row = (await connection.execute(sa.select(SESSIONS))).one()
+
+    assert row.sealed_origin
+    assert b"192.0.2.1" not in b"".join(value for value in row if isinstance(value, bytes))

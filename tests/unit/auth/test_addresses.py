@@ -2,7 +2,8 @@
 
 import pytest
 
-from services.auth.addresses import UNKNOWN, client_address
+from services.auth.addresses import client_address, user_agent
+from services.auth.domain.sessions import UNKNOWN_ADDRESS
 
 FORWARDED = "x-forwarded-for"
 
@@ -17,7 +18,7 @@ FORWARDED = "x-forwarded-for"
         (["203.0.113.7"], 0, "127.0.0.1"),
         (["203.0.113.7"], 2, "127.0.0.1"),
         ([], 1, "127.0.0.1"),
-        (["nonsense"], 1, UNKNOWN),
+        (["nonsense"], 1, UNKNOWN_ADDRESS),
         (["::ffff:203.0.113.7"], 1, "203.0.113.7"),
         (["2001:db8:1:2:3:4:5:6"], 1, "2001:db8:1:2::/64"),
     ],
@@ -37,9 +38,16 @@ def test_the_address_is_what_the_trusted_proxy_saw(
         ("ipv4:192.0.2.1:1234", "192.0.2.1"),
         ("ipv6:[2001:db8::1]:1234", "2001:db8::/64"),
         ("ipv6:%5B2001:db8::1%5D:1234", "2001:db8::/64"),
-        ("unix:/run/socket", UNKNOWN),
+        ("unix:/run/socket", UNKNOWN_ADDRESS),
     ],
 )
 def test_without_a_proxy_it_is_the_peer(peer: str, expected: str) -> None:
     """In each of the forms that gRPC writes it in."""
     assert client_address([], peer, 1) == expected
+
+
+def test_a_program_may_say_what_it_is() -> None:
+    """The first text counts; without one nothing is known."""
+    assert user_agent([("accept", "*/*"), ("user-agent", "curl/8.5.0")]) == "curl/8.5.0"
+    assert user_agent([("user-agent", b"\xff")]) == ""
+    assert user_agent([]) == ""

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from services.auth.adapters.key_ring import Ed25519KeyGenerator
 from services.auth.domain import keys, throttling
-from services.auth.domain.credentials import invitation_digest, new_invitation_code
+from services.auth.domain.credentials import invitation_digest, new_code
 from services.auth.domain.mails import retry_delay
 from services.auth.domain.throttling import Charge, Limit
 from tests.fixtures.auth_fakes import START
@@ -70,7 +70,7 @@ def test_a_refund_undoes_a_charge(limit: Limit, attempts: int) -> None:
 
 def test_invitation_codes_differ_and_are_long() -> None:
     """160 bits, in groups that can be read out."""
-    codes = {new_invitation_code() for _ in range(100)}
+    codes = {new_code() for _ in range(100)}
 
     assert len(codes) == 100
     assert all(len(code.replace("-", "")) == 32 for code in codes)

@@ -14,7 +14,7 @@ from services.auth.domain.errors import (
 )
 from services.auth.domain.sessions import SessionGrant
 from services.auth.usecases.passwords import SessionOwner
-from tests.fixtures.auth_world import ADDRESS, LIFETIMES, PASSWORD, AuthWorld, a_change
+from tests.fixtures.auth_world import LIFETIMES, ORIGIN, PASSWORD, AuthWorld, a_change
 
 NEW_PASSWORD = "another long password"
 
@@ -28,19 +28,19 @@ async def invited(world: AuthWorld) -> tuple[str, str]:
 
 async def session_of(world: AuthWorld, person: Credential) -> tuple[SessionGrant, SessionOwner]:
     """Log a person in."""
-    grant = await world.login(person.email, PASSWORD, ADDRESS)
+    grant = await world.login(person.email, PASSWORD, ORIGIN)
     session_id = list(world.store.tables.sessions)[-1]
-    return grant, SessionOwner(person.user_id, session_id, ADDRESS)
+    return grant, SessionOwner(person.user_id, session_id, ORIGIN)
 
 
 async def test_an_invitation_sets_the_password_and_opens_a_session(world: AuthWorld) -> None:
     """From then on the password logs in."""
     email, code = await invited(world)
 
-    grant = await world.accept_invitation(code, PASSWORD, ADDRESS)
+    grant = await world.accept_invitation(code, PASSWORD, ORIGIN)
 
-    assert (await world.refresh(grant.refresh_token)).access_token
-    assert (await world.login(email, PASSWORD, ADDRESS)).access_token
+    assert (await world.refresh(grant.refresh_token, ORIGIN)).access_token
+    assert (await world.login(email, PASSWORD, ORIGIN)).access_token
 
 
 async def test_a_code_works_however_it_was_copied(world: AuthWorld) -> None:
@@ -48,7 +48,7 @@ async def test_a_code_works_however_it_was_copied(world: AuthWorld) -> None:
     _, code = await invited(world)
 
     assert (
-        await world.accept_invitation(f" {code.lower().replace('-', ' ')}\n", PASSWORD, ADDRESS)
+        await world.accept_invitation(f" {code.lower().replace('-', ' ')}\n", PASSWORD, ORIGIN)
     ).access_token
 
 
@@ -56,7 +56,7 @@ async def test_an_invitation_works_once(world: AuthWorld) -> None:
     """Of several at the same time one is accepted."""
     _, code = await invited(world)
 
-    attempts = [world.accept_invitation(code, PASSWORD, ADDRESS) for _ in range(3)]
+    attempts = [world.accept_invitation(code, PASSWORD, ORIGIN) for _ in range(3)]
     outcomes = await asyncio.gather(*attempts, return_exceptions=True)
 
     assert sum(isinstance(outcome, SessionGrant) for outcome in outcomes) == 1
@@ -69,13 +69,13 @@ async def test_an_invitation_expires(world: AuthWorld) -> None:
     world.clock.now += LIFETIMES.invitation
 
     with pytest.raises(InvitationInvalid):
-        await world.accept_invitation(code, PASSWORD, ADDRESS)
+        await world.accept_invitation(code, PASSWORD, ORIGIN)
 
 
 async def test_a_made_up_code_costs_no_hash(world: AuthWorld) -> None:
     """Guessing codes can't keep the hashing threads busy."""
     with pytest.raises(InvitationInvalid):
-        await world.accept_invitation("AAAA-AAAA", PASSWORD, ADDRESS)
+        await world.accept_invitation("AAAA-AAAA", PASSWORD, ORIGIN)
 
     assert world.hasher.verified == []
     assert world.recorder.failures == ["invitation_invalid"]
@@ -89,10 +89,10 @@ async def test_a_weak_password_leaves_the_invitation_open(world: AuthWorld, pass
     _, code = await invited(world)
 
     with pytest.raises(PasswordTooWeak) as weak:
-        await world.accept_invitation(code, password, ADDRESS)
+        await world.accept_invitation(code, password, ORIGIN)
 
     assert [violation.field for violation in weak.value.violations] == ["password"]
-    assert (await world.accept_invitation(code, PASSWORD, ADDRESS)).access_token
+    assert (await world.accept_invitation(code, PASSWORD, ORIGIN)).access_token
 
 
 async def test_the_address_is_no_password(world: AuthWorld) -> None:
@@ -100,7 +100,7 @@ async def test_the_address_is_no_password(world: AuthWorld) -> None:
     email, code = await invited(world)
 
     with pytest.raises(PasswordTooWeak):
-        await world.accept_invitation(code, email.upper(), ADDRESS)
+        await world.accept_invitation(code, email.upper(), ORIGIN)
 
 
 async def test_a_change_ends_the_other_sessions_only(world: AuthWorld) -> None:
@@ -111,12 +111,12 @@ async def test_a_change_ends_the_other_sessions_only(world: AuthWorld) -> None:
 
     await world.change_password(owner, PASSWORD, NEW_PASSWORD)
 
-    assert (await world.refresh(own.refresh_token)).access_token
+    assert (await world.refresh(own.refresh_token, ORIGIN)).access_token
     with pytest.raises(RefreshTokenInvalid):
-        await world.refresh(other.refresh_token)
-    assert (await world.login(person.email, NEW_PASSWORD, ADDRESS)).access_token
+        await world.refresh(other.refresh_token, ORIGIN)
+    assert (await world.login(person.email, NEW_PASSWORD, ORIGIN)).access_token
     with pytest.raises(CredentialsInvalid):
-        await world.login(person.email, PASSWORD, ADDRESS)
+        await world.login(person.email, PASSWORD, ORIGIN)
     assert len((await world.list_revocations(0)).revocations) == 1
 
 
@@ -149,7 +149,7 @@ async def test_a_weak_new_password_changes_nothing(world: AuthWorld) -> None:
 async def test_passwords_match_however_their_characters_are_composed(world: AuthWorld) -> None:
     """One keyboard sends an umlaut as one character, another as two."""
     _, code = await invited(world)
-    await world.accept_invitation(code, "Stra\u00dfenr\u00e4uber", ADDRESS)
+    await world.accept_invitation(code, "Stra\u00dfenr\u00e4uber", ORIGIN)
     (person,) = world.store.tables.credentials.values()
 
-    assert (await world.login(person.email, "Stra\u00dfenra\u0308uber", ADDRESS)).access_token
+    assert (await world.login(person.email, "Stra\u00dfenra\u0308uber", ORIGIN)).access_token

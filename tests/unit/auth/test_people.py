@@ -13,7 +13,7 @@ from services.auth.domain.errors import (
     RefreshTokenInvalid,
 )
 from services.chassis.identity import Role
-from tests.fixtures.auth_world import ADDRESS, PASSWORD, AuthWorld, a_change
+from tests.fixtures.auth_world import ORIGIN, PASSWORD, AuthWorld, a_change
 
 EMAIL = "root@example.com"
 
@@ -56,14 +56,14 @@ async def test_an_older_version_changes_nothing(world: AuthWorld) -> None:
 async def test_deactivation_ends_every_session(world: AuthWorld) -> None:
     """Neither password nor refresh token work, and access tokens are revoked as a whole."""
     person = await world.add_person()
-    grant = await world.login(person.email, PASSWORD, ADDRESS)
+    grant = await world.login(person.email, PASSWORD, ORIGIN)
 
     await world.apply_change(a_change(person, version=2, active=False))
 
     with pytest.raises(RefreshTokenInvalid):
-        await world.refresh(grant.refresh_token)
+        await world.refresh(grant.refresh_token, ORIGIN)
     with pytest.raises(CredentialsInvalid):
-        await world.login(person.email, PASSWORD, ADDRESS)
+        await world.login(person.email, PASSWORD, ORIGIN)
     (revocation,) = (await world.list_revocations(0)).revocations
     assert revocation.subject == person.user_id
     assert world.hint.announced == 1
@@ -83,18 +83,18 @@ async def test_deactivation_withdraws_the_invitation(world: AuthWorld) -> None:
     await world.send_all_mail()
 
     with pytest.raises(InvitationInvalid):
-        await world.accept_invitation(code, PASSWORD, ADDRESS)
+        await world.accept_invitation(code, PASSWORD, ORIGIN)
     assert [mail.recipient for mail in world.mailer.sent.values()] == [change.email]
 
 
 async def test_a_new_role_is_in_the_next_tokens_and_ends_the_old_ones(world: AuthWorld) -> None:
     """The session goes on; what said the old role doesn't."""
     person = await world.add_person(role=Role.COMPANY_ADMIN)
-    grant = await world.login(person.email, PASSWORD, ADDRESS)
+    grant = await world.login(person.email, PASSWORD, ORIGIN)
 
     await world.apply_change(a_change(person, version=2, role=Role.DRIVER))
 
-    assert (await world.refresh(grant.refresh_token)).role is Role.DRIVER
+    assert (await world.refresh(grant.refresh_token, ORIGIN)).role is Role.DRIVER
     (revocation,) = (await world.list_revocations(0)).revocations
     assert revocation.subject == person.user_id
 
@@ -119,9 +119,9 @@ async def test_a_reactivated_person_has_their_password_back(world: AuthWorld) ->
     await world.apply_change(a_change(person, version=3))
     await world.apply_change(replace(stranger, event_id=uuid.uuid4(), version=2, active=True))
 
-    assert (await world.login(person.email, PASSWORD, ADDRESS)).access_token
+    assert (await world.login(person.email, PASSWORD, ORIGIN)).access_token
     assert (
-        await world.accept_invitation(await world.invitation_code(), PASSWORD, ADDRESS)
+        await world.accept_invitation(await world.invitation_code(), PASSWORD, ORIGIN)
     ).access_token
 
 
@@ -129,7 +129,7 @@ async def test_the_first_master_logs_in_with_the_first_password(world: AuthWorld
     """They belong to no company."""
     assert await world.bootstrap(EMAIL.upper(), PASSWORD)
 
-    grant = await world.login(EMAIL, PASSWORD, ADDRESS)
+    grant = await world.login(EMAIL, PASSWORD, ORIGIN)
 
     assert (grant.user_id, grant.role, grant.company_id) == (BOOTSTRAP_USER_ID, Role.MASTER, None)
 
@@ -153,7 +153,7 @@ async def test_the_first_master_is_not_invited_as_well(world: AuthWorld) -> None
     )
 
     assert not world.store.tables.mails
-    assert (await world.login(EMAIL, PASSWORD, ADDRESS)).access_token
+    assert (await world.login(EMAIL, PASSWORD, ORIGIN)).access_token
 
 
 async def test_a_weak_first_password_is_refused(world: AuthWorld) -> None:
@@ -165,7 +165,7 @@ async def test_a_weak_first_password_is_refused(world: AuthWorld) -> None:
 async def test_a_purged_person_is_erased(world: AuthWorld) -> None:
     """Credential, sessions, invitation and waiting mail are gone, and tokens are revoked."""
     person = await world.add_person()
-    grant = await world.login(person.email, PASSWORD, ADDRESS)
+    grant = await world.login(person.email, PASSWORD, ORIGIN)
     invited = a_change()
     await world.apply_change(invited)
 
@@ -178,7 +178,7 @@ async def test_a_purged_person_is_erased(world: AuthWorld) -> None:
     for left in (tables.sessions, tables.refresh_tokens, tables.invitations, tables.mails):
         assert not left
     with pytest.raises(RefreshTokenInvalid):
-        await world.refresh(grant.refresh_token)
+        await world.refresh(grant.refresh_token, ORIGIN)
     revoked = {entry.subject for entry in (await world.list_revocations(0)).revocations}
     assert revoked == {person.user_id, invited.user_id}
 
@@ -200,7 +200,7 @@ async def test_a_fresh_invitation_replaces_the_first(world: AuthWorld) -> None:
 
     code = await world.invitation_code()
     assert len(world.store.tables.invitations) == 1
-    assert (await world.accept_invitation(code, PASSWORD, ADDRESS)).user_id == first.user_id
+    assert (await world.accept_invitation(code, PASSWORD, ORIGIN)).user_id == first.user_id
 
 
 async def test_an_overtaken_wish_for_an_invitation_counts(world: AuthWorld) -> None:

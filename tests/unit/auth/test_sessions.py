@@ -11,27 +11,27 @@ from services.auth.domain.errors import (
     RefreshTokenInvalid,
     RefreshTokenReused,
 )
-from services.auth.domain.sessions import SessionGrant
-from tests.fixtures.auth_world import ADDRESS, LIFETIMES, PASSWORD, AuthWorld
+from services.auth.domain.sessions import Origin, SessionGrant
+from tests.fixtures.auth_world import LIFETIMES, ORIGIN, PASSWORD, AuthWorld
 
 
 async def logged_in(world: AuthWorld) -> SessionGrant:
     """Log somebody new in."""
     person = await world.add_person()
-    return await world.login(person.email, PASSWORD, ADDRESS)
+    return await world.login(person.email, PASSWORD, ORIGIN)
 
 
-async def fail(world: AuthWorld, email: str, address: str = ADDRESS) -> None:
+async def fail(world: AuthWorld, email: str, address: str = ORIGIN.address) -> None:
     """Try a wrong password."""
     with pytest.raises(CredentialsInvalid):
-        await world.login(email, "not the password", address)
+        await world.login(email, "not the password", Origin(address))
 
 
 async def test_login_grants_what_the_credential_says(world: AuthWorld) -> None:
     """A session names the person, their role and company, and the token's life."""
     person = await world.add_person()
 
-    grant = await world.login(f" {person.email.upper()} ", PASSWORD, ADDRESS)
+    grant = await world.login(f" {person.email.upper()} ", PASSWORD, ORIGIN)
 
     assert (grant.user_id, grant.role, grant.company_id) == (
         person.user_id,
@@ -51,11 +51,11 @@ async def test_attempts_that_nobody_had_time_to_check_cost_nothing(world: AuthWo
     world.hasher.busy = True
     for _ in range(10):
         with pytest.raises(LoginThrottled) as refused:
-            await world.login(person.email, PASSWORD, ADDRESS)
+            await world.login(person.email, PASSWORD, ORIGIN)
         assert refused.value.retry_after_s == 1.0
     world.hasher.busy = False
 
-    assert (await world.login(person.email, PASSWORD, ADDRESS)).user_id == person.user_id
+    assert (await world.login(person.email, PASSWORD, ORIGIN)).user_id == person.user_id
 
 
 async def test_unknown_people_cost_a_verification_and_get_the_same_error(world: AuthWorld) -> None:
@@ -63,9 +63,9 @@ async def test_unknown_people_cost_a_verification_and_get_the_same_error(world: 
     person = await world.add_person()
 
     with pytest.raises(CredentialsInvalid) as unknown:
-        await world.login("nobody@example.com", PASSWORD, ADDRESS)
+        await world.login("nobody@example.com", PASSWORD, ORIGIN)
     with pytest.raises(CredentialsInvalid) as wrong:
-        await world.login(person.email, "not the password", ADDRESS)
+        await world.login(person.email, "not the password", ORIGIN)
 
     assert unknown.value.message == wrong.value.message
     assert world.hasher.verified == [None, person.password_hash]
@@ -79,7 +79,7 @@ async def test_people_without_access_get_the_same_error_as_unknown_ones(
     person = await world.add_person(status=status)
 
     with pytest.raises(CredentialsInvalid):
-        await world.login(person.email, PASSWORD, ADDRESS)
+        await world.login(person.email, PASSWORD, ORIGIN)
 
     assert world.hasher.verified == [None]
 
@@ -89,7 +89,7 @@ async def test_a_hash_of_older_parameters_is_renewed_at_login(world: AuthWorld) 
     person = await world.add_person()
     world.hasher.generation = 2
 
-    await world.login(person.email, PASSWORD, ADDRESS)
+    await world.login(person.email, PASSWORD, ORIGIN)
 
     assert world.store.tables.credentials[person.user_id].password_hash == f"2:{PASSWORD}"
 
@@ -101,7 +101,7 @@ async def test_the_right_password_is_refused_after_too_many_failures(world: Auth
         await fail(world, person.email)
 
     with pytest.raises(LoginThrottled) as throttled:
-        await world.login(person.email, PASSWORD, ADDRESS)
+        await world.login(person.email, PASSWORD, ORIGIN)
 
     assert throttled.value.retry_after_s == 300
     assert len(world.hasher.verified) == 3
@@ -116,11 +116,11 @@ async def test_a_throttled_person_gets_in_after_the_time_that_they_were_told(
         await fail(world, person.email)
     for _ in range(10):
         with pytest.raises(LoginThrottled) as throttled:
-            await world.login(person.email, PASSWORD, ADDRESS)
+            await world.login(person.email, PASSWORD, ORIGIN)
 
     world.clock.advance(seconds=throttled.value.retry_after_s or 0)
 
-    assert (await world.login(person.email, PASSWORD, ADDRESS)).access_token
+    assert (await world.login(person.email, PASSWORD, ORIGIN)).access_token
 
 
 async def test_one_address_is_limited_over_all_accounts(world: AuthWorld) -> None:
@@ -129,7 +129,7 @@ async def test_one_address_is_limited_over_all_accounts(world: AuthWorld) -> Non
         await fail(world, f"person{number}@example.com")
 
     with pytest.raises(LoginThrottled):
-        await world.login("another@example.com", PASSWORD, ADDRESS)
+        await world.login("another@example.com", PASSWORD, ORIGIN)
 
 
 async def test_one_account_is_limited_over_all_addresses(world: AuthWorld) -> None:
@@ -139,17 +139,17 @@ async def test_one_account_is_limited_over_all_addresses(world: AuthWorld) -> No
         await fail(world, person.email, f"198.51.100.{number}")
 
     with pytest.raises(LoginThrottled):
-        await world.login(person.email, PASSWORD, "198.51.100.99")
+        await world.login(person.email, PASSWORD, Origin("198.51.100.99"))
 
 
 async def test_nobody_is_locked_out_from_where_they_logged_in_before(world: AuthWorld) -> None:
     """An attacker with many addresses can't keep the owner of an account from their own."""
     person = await world.add_person()
-    await world.login(person.email, PASSWORD, ADDRESS)
+    await world.login(person.email, PASSWORD, ORIGIN)
     for number in range(5):
         await fail(world, person.email, f"198.51.100.{number}")
 
-    assert (await world.login(person.email, PASSWORD, ADDRESS)).access_token
+    assert (await world.login(person.email, PASSWORD, ORIGIN)).access_token
 
 
 async def test_successful_logins_are_not_counted(world: AuthWorld) -> None:
@@ -157,14 +157,14 @@ async def test_successful_logins_are_not_counted(world: AuthWorld) -> None:
     person = await world.add_person()
 
     for _ in range(20):
-        assert (await world.login(person.email, PASSWORD, ADDRESS)).access_token
+        assert (await world.login(person.email, PASSWORD, ORIGIN)).access_token
 
 
 async def test_parallel_guesses_are_counted_before_they_are_checked(world: AuthWorld) -> None:
     """Sending guesses at once doesn't get more of them checked."""
     person = await world.add_person()
 
-    guesses = [world.login(person.email, "not the password", ADDRESS) for _ in range(20)]
+    guesses = [world.login(person.email, "not the password", ORIGIN) for _ in range(20)]
     outcomes = await asyncio.gather(*guesses, return_exceptions=True)
 
     assert sum(isinstance(outcome, CredentialsInvalid) for outcome in outcomes) == 3
@@ -175,8 +175,8 @@ async def test_a_refresh_token_buys_the_next_one(world: AuthWorld) -> None:
     """A session goes on from token to token under one session id."""
     first = await logged_in(world)
 
-    second = await world.refresh(first.refresh_token)
-    third = await world.refresh(second.refresh_token)
+    second = await world.refresh(first.refresh_token, ORIGIN)
+    third = await world.refresh(second.refresh_token, ORIGIN)
 
     assert len({first.refresh_token, second.refresh_token, third.refresh_token}) == 3
     assert len({claims["sid"] for claims in world.issuer.claims}) == 1
@@ -185,12 +185,12 @@ async def test_a_refresh_token_buys_the_next_one(world: AuthWorld) -> None:
 async def test_a_reused_refresh_token_ends_the_session(world: AuthWorld) -> None:
     """The thief's and the owner's tokens both stop working, access tokens included."""
     first = await logged_in(world)
-    second = await world.refresh(first.refresh_token)
+    second = await world.refresh(first.refresh_token, ORIGIN)
 
     with pytest.raises(RefreshTokenReused):
-        await world.refresh(first.refresh_token)
+        await world.refresh(first.refresh_token, ORIGIN)
     with pytest.raises(RefreshTokenInvalid):
-        await world.refresh(second.refresh_token)
+        await world.refresh(second.refresh_token, ORIGIN)
 
     page = await world.list_revocations(0)
     assert [str(entry.session_id) for entry in page.revocations] == [world.issuer.claims[0]["sid"]]
@@ -202,7 +202,7 @@ async def test_of_parallel_refreshes_one_wins(world: AuthWorld) -> None:
     """The others find the token spent."""
     grant = await logged_in(world)
 
-    refreshes = [world.refresh(grant.refresh_token) for _ in range(5)]
+    refreshes = [world.refresh(grant.refresh_token, ORIGIN) for _ in range(5)]
     outcomes = await asyncio.gather(*refreshes, return_exceptions=True)
 
     assert sum(isinstance(outcome, SessionGrant) for outcome in outcomes) == 1
@@ -214,7 +214,7 @@ async def test_an_unknown_refresh_token_is_invalid(world: AuthWorld) -> None:
     await logged_in(world)
 
     with pytest.raises(RefreshTokenInvalid):
-        await world.refresh("made up")
+        await world.refresh("made up", ORIGIN)
 
     assert not world.store.tables.revocations
 
@@ -225,7 +225,7 @@ async def test_a_session_that_is_not_refreshed_is_over(world: AuthWorld) -> None
     world.clock.now += LIFETIMES.refresh_token
 
     with pytest.raises(RefreshTokenInvalid):
-        await world.refresh(grant.refresh_token)
+        await world.refresh(grant.refresh_token, ORIGIN)
 
 
 async def test_a_session_ends_however_often_it_is_refreshed(world: AuthWorld) -> None:
@@ -233,11 +233,11 @@ async def test_a_session_ends_however_often_it_is_refreshed(world: AuthWorld) ->
     grant = await logged_in(world)
     for _ in range(8):
         world.clock.advance(days=11)
-        grant = await world.refresh(grant.refresh_token)
+        grant = await world.refresh(grant.refresh_token, ORIGIN)
     world.clock.advance(days=2)
 
     with pytest.raises(RefreshTokenInvalid):
-        await world.refresh(grant.refresh_token)
+        await world.refresh(grant.refresh_token, ORIGIN)
 
 
 async def test_logout_revokes_the_session_once(world: AuthWorld) -> None:
@@ -249,7 +249,7 @@ async def test_logout_revokes_the_session_once(world: AuthWorld) -> None:
     await world.logout(session_id)
 
     with pytest.raises(RefreshTokenInvalid):
-        await world.refresh(grant.refresh_token)
+        await world.refresh(grant.refresh_token, ORIGIN)
     page = await world.list_revocations(0)
     (revocation,) = page.revocations
     assert revocation.session_id == session_id
@@ -265,4 +265,4 @@ async def test_the_store_keeps_no_token_that_works(world: AuthWorld) -> None:
 
     assert grant.refresh_token.encode() not in token.digest
     with pytest.raises(RefreshTokenInvalid):
-        await world.refresh(token.digest.hex())
+        await world.refresh(token.digest.hex(), ORIGIN)

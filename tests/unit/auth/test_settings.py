@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from services.auth.adapters.smtp import SmtpServer
 from services.auth.settings import AuthSettings
 
 VALUES: dict[str, Any] = {
@@ -52,6 +53,16 @@ def test_nothing_secret_is_printed() -> None:
         {"bootstrap_email": "root@example.com"},
         {"bootstrap_password": "without an address"},
         {"upkeep_interval_s": 400},
+        {"mailbox_dir": None},
+        {"smtp_host": "mail.example", "smtp_user": "dashtrack"},
+        {
+            "smtp_host": "mail.example",
+            "smtp_user": "dashtrack",
+            "smtp_password": "the password there",
+            "smtp_security": "none",
+        },
+        {"mail_sender": "no address"},
+        {"mail_sender": "DashTrack <a@example.com>\r\nBcc: eve@example.com"},
     ],
 )
 def test_placeholders_and_contradictions_are_refused(wrong: dict[str, Any]) -> None:
@@ -65,3 +76,13 @@ def test_a_key_signs_only_after_two_refreshes() -> None:
     settings = AuthSettings(**VALUES, jwks_refresh_interval_s=120)
 
     assert settings.rotation.overlap.total_seconds() == 240
+
+
+def test_a_mail_server_is_preferred_to_a_folder() -> None:
+    """The folder is for machines that have none."""
+    assert AuthSettings(**VALUES).mail_target == VALUES["mailbox_dir"]
+
+    server = AuthSettings(**VALUES, smtp_host="mail.example").mail_target
+
+    assert isinstance(server, SmtpServer)
+    assert (server.host, server.port, server.security) == ("mail.example", 587, "starttls")

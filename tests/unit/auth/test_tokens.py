@@ -7,7 +7,7 @@ import pytest
 from services.auth.domain import tokens
 from services.auth.domain.errors import RefreshTokenInvalid, ServiceCredentialsInvalid
 from services.chassis import tokens as chassis_tokens
-from tests.fixtures.auth_world import ADDRESS, LIFETIMES, PASSWORD, AuthWorld
+from tests.fixtures.auth_world import LIFETIMES, ORIGIN, PASSWORD, AuthWorld
 
 
 def test_a_service_gets_a_token_for_its_secret(world: AuthWorld) -> None:
@@ -66,13 +66,13 @@ async def test_revoking_a_device_is_remembered_as_long_as_its_tokens_live(
 async def test_revoking_a_person_ends_their_sessions(world: AuthWorld) -> None:
     """Refresh tokens are tokens too."""
     person = await world.add_person()
-    grant = await world.login(person.email, PASSWORD, ADDRESS)
+    grant = await world.login(person.email, PASSWORD, ORIGIN)
 
     await world.revoke_subject(person.user_id)
 
     with pytest.raises(RefreshTokenInvalid):
-        await world.refresh(grant.refresh_token)
-    assert (await world.login(person.email, PASSWORD, ADDRESS)).access_token
+        await world.refresh(grant.refresh_token, ORIGIN)
+    assert (await world.login(person.email, PASSWORD, ORIGIN)).access_token
 
 
 async def test_revocations_are_read_on_from_a_position(world: AuthWorld) -> None:

@@ -5,9 +5,10 @@ from datetime import timedelta
 import pytest
 
 from services.auth.domain import keys
+from services.auth.ports import MailUndeliverable
 from tests.fixtures.auth_world import (
-    ADDRESS,
     LIFETIMES,
+    ORIGIN,
     PASSWORD,
     ROTATION,
     AuthWorld,
@@ -95,6 +96,18 @@ async def test_mail_that_could_not_be_sent_is_sent_later(world: AuthWorld) -> No
     assert len(world.mailer.sent) == 1
 
 
+async def test_mail_that_is_refused_for_good_is_dropped(world: AuthWorld) -> None:
+    """Trying again would hold others up and change nothing."""
+    await world.apply_change(a_change())
+    world.mailer.refusing = True
+
+    with pytest.raises(MailUndeliverable):
+        await world.send_mail.send_next()
+
+    assert not world.store.tables.mails
+    assert not await world.send_mail.send_next()
+
+
 async def test_mail_of_somebody_who_died_while_sending_is_sent_again(world: AuthWorld) -> None:
     """The lease ends, and the mailer knows the mail by its id."""
     await world.apply_change(a_change())
@@ -124,8 +137,8 @@ async def test_pruning_keeps_what_matters(world: AuthWorld) -> None:
     """A session in use stays with its spent tokens, so that their reuse is noticed."""
     await world.rotate_keys.ensure_first()
     person = await world.add_person()
-    grant = await world.login(person.email, PASSWORD, ADDRESS)
-    await world.refresh(grant.refresh_token)
+    grant = await world.login(person.email, PASSWORD, ORIGIN)
+    await world.refresh(grant.refresh_token, ORIGIN)
     await world.apply_change(a_change())
 
     await world.prune()
@@ -140,7 +153,7 @@ async def test_pruning_keeps_what_matters(world: AuthWorld) -> None:
 async def test_pruning_forgets_what_is_over(world: AuthWorld) -> None:
     """Nothing grows for ever."""
     person = await world.add_person()
-    await world.login(person.email, PASSWORD, ADDRESS)
+    await world.login(person.email, PASSWORD, ORIGIN)
     (session_id,) = world.store.tables.sessions
     await world.logout(session_id)
     await world.apply_change(a_change())
@@ -159,10 +172,10 @@ async def test_pruning_forgets_what_is_over(world: AuthWorld) -> None:
 async def test_sessions_and_active_people_are_counted(world: AuthWorld) -> None:
     """A session counts until it ends; a person while their session was used just now."""
     first, second = await world.add_person(), await world.add_person()
-    await world.login(first.email, PASSWORD, ADDRESS)
+    await world.login(first.email, PASSWORD, ORIGIN)
     world.clock.advance(minutes=16)
-    await world.login(second.email, PASSWORD, ADDRESS)
-    await world.login(second.email, PASSWORD, ADDRESS)
+    await world.login(second.email, PASSWORD, ORIGIN)
+    await world.login(second.email, PASSWORD, ORIGIN)
     ended = list(world.store.tables.sessions)[-1]
     await world.logout(ended)
 

@@ -3,9 +3,12 @@
 isort:skip_file
 Sessions of people: logging in, staying logged in, logging out."""
 
+from collections import abc as abc
 from dashtrack.options.v1 import options_pb2 as options_pb2
 from google.protobuf import descriptor as descriptor
 from google.protobuf import message as message
+from google.protobuf import timestamp_pb2 as timestamp_pb2
+from google.protobuf.internal import containers as containers
 import builtins as builtins
 import sys
 import typing as typing
@@ -25,19 +28,29 @@ class LoginRequest(message.Message):
 
     EMAIL_FIELD_NUMBER: builtins.int
     PASSWORD_FIELD_NUMBER: builtins.int
+    TOTP_CODE_FIELD_NUMBER: builtins.int
+    BACKUP_CODE_FIELD_NUMBER: builtins.int
     email: builtins.str
     """Required. Email is the address the person was invited at; case does not matter."""
     password: builtins.str
     """Required. Password is the person's password, 1 to 256 characters."""
+    totp_code: builtins.str
+    """TotpCode is what the person's authenticator shows, 6 digits. Needed, or a
+    backup code instead, if the person has one.
+    """
+    backup_code: builtins.str
+    """BackupCode is one of the person's backup codes; it works once."""
     def __init__(
         self,
         *,
         email: builtins.str = ...,
         password: builtins.str = ...,
+        totp_code: builtins.str = ...,
+        backup_code: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["email", b"email", "password", b"password"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["backup_code", b"backup_code", "email", b"email", "password", b"password", "totp_code", b"totp_code"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -73,6 +86,144 @@ class LogoutRequest(message.Message):
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
     _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class LogoutEverywhereRequest(message.Message):
+    """LogoutEverywhereRequest says which of the caller's sessions end."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    KEEP_CURRENT_FIELD_NUMBER: builtins.int
+    keep_current: builtins.bool
+    """KeepCurrent is true to stay logged in here. Left out, this session ends too."""
+    def __init__(
+        self,
+        *,
+        keep_current: builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["keep_current", b"keep_current"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class ListSessionsRequest(message.Message):
+    """ListSessionsRequest lists the caller's sessions page by page."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    PAGE_SIZE_FIELD_NUMBER: builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    page_size: builtins.int
+    """PageSize is the most sessions to return; 50 if 0, 1,000 at most."""
+    page_token: builtins.str
+    """PageToken is `next_page_token` of the page before."""
+    def __init__(
+        self,
+        *,
+        page_size: builtins.int = ...,
+        page_token: builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class ListSessionsResponse(message.Message):
+    """ListSessionsResponse is a page of sessions."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    SESSIONS_FIELD_NUMBER: builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    next_page_token: builtins.str
+    """Output only. NextPageToken gets the next page; empty on the last."""
+    @builtins.property
+    def sessions(self) -> containers.RepeatedCompositeFieldContainer[OpenSession]:
+        """Output only. Sessions are the page's sessions."""
+
+    def __init__(
+        self,
+        *,
+        sessions: abc.Iterable[OpenSession] | None = ...,
+        next_page_token: builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["next_page_token", b"next_page_token", "sessions", b"sessions"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class OpenSession(message.Message):
+    """OpenSession is somewhere that a person is logged in."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    SESSION_ID_FIELD_NUMBER: builtins.int
+    DEVICE_FIELD_NUMBER: builtins.int
+    ADDRESS_FIELD_NUMBER: builtins.int
+    CREATE_TIME_FIELD_NUMBER: builtins.int
+    LAST_USE_TIME_FIELD_NUMBER: builtins.int
+    CURRENT_FIELD_NUMBER: builtins.int
+    session_id: builtins.str
+    """Output only. SessionId identifies the session, a UUID."""
+    device: builtins.str
+    """Output only. Device is what the program that uses the session says it is, in
+    few words, such as `Firefox on Windows`; empty if it doesn't say.
+    """
+    address: builtins.str
+    """Output only. Address is the IP address that the session was last used from,
+    of IPv6 the /64 network; empty if it isn't known.
+    """
+    current: builtins.bool
+    """Output only. Current is true for the session that asks."""
+    @builtins.property
+    def create_time(self) -> timestamp_pb2.Timestamp:
+        """Output only. CreateTime is when somebody logged in."""
+
+    @builtins.property
+    def last_use_time(self) -> timestamp_pb2.Timestamp:
+        """Output only. LastUseTime is when the session was last refreshed, or opened."""
+
+    def __init__(
+        self,
+        *,
+        session_id: builtins.str = ...,
+        device: builtins.str = ...,
+        address: builtins.str = ...,
+        create_time: timestamp_pb2.Timestamp | None = ...,
+        last_use_time: timestamp_pb2.Timestamp | None = ...,
+        current: builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = typing.Literal["create_time", b"create_time", "last_use_time", b"last_use_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["address", b"address", "create_time", b"create_time", "current", b"current", "device", b"device", "last_use_time", b"last_use_time", "session_id", b"session_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class RevokeSessionRequest(message.Message):
+    """RevokeSessionRequest names a session."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    SESSION_ID_FIELD_NUMBER: builtins.int
+    session_id: builtins.str
+    """Required. SessionId is the session's id."""
+    def __init__(
+        self,
+        *,
+        session_id: builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["session_id", b"session_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -121,6 +272,200 @@ class ChangePasswordRequest(message.Message):
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
     _ClearFieldArgType: _TypeAlias = typing.Literal["current_password", b"current_password", "new_password", b"new_password"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class RequestPasswordResetRequest(message.Message):
+    """RequestPasswordResetRequest names the account by its address."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    EMAIL_FIELD_NUMBER: builtins.int
+    email: builtins.str
+    """Required. Email is the address the person logs in with; case does not matter."""
+    def __init__(
+        self,
+        *,
+        email: builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["email", b"email"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class ResetPasswordRequest(message.Message):
+    """ResetPasswordRequest sets a password that its owner has forgotten."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    EMAIL_FIELD_NUMBER: builtins.int
+    RESET_CODE_FIELD_NUMBER: builtins.int
+    NEW_PASSWORD_FIELD_NUMBER: builtins.int
+    email: builtins.str
+    """Required. Email is the address that the code was mailed to; case does not matter."""
+    reset_code: builtins.str
+    """Required. ResetCode is the code from the mail; case, spaces and hyphens do not matter."""
+    new_password: builtins.str
+    """Required. NewPassword is the password to set, 12 to 256 characters."""
+    def __init__(
+        self,
+        *,
+        email: builtins.str = ...,
+        reset_code: builtins.str = ...,
+        new_password: builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["email", b"email", "new_password", b"new_password", "reset_code", b"reset_code"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class EnrollTotpRequest(message.Message):
+    """EnrollTotpRequest asks for the secret of an authenticator."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    CURRENT_PASSWORD_FIELD_NUMBER: builtins.int
+    current_password: builtins.str
+    """Required. CurrentPassword proves that the session's holder is its owner."""
+    def __init__(
+        self,
+        *,
+        current_password: builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["current_password", b"current_password"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class TotpEnrollment(message.Message):
+    """TotpEnrollment is what an authenticator needs to know; it is shown once."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    OTPAUTH_URI_FIELD_NUMBER: builtins.int
+    QR_SVG_FIELD_NUMBER: builtins.int
+    SECRET_FIELD_NUMBER: builtins.int
+    otpauth_uri: builtins.str
+    """Output only. OtpauthUri holds all of it, for authenticators that take links."""
+    qr_svg: builtins.str
+    """Output only. QrSvg is the same as a QR code, an SVG image."""
+    secret: builtins.str
+    """Output only. Secret is the secret in base 32, to type in."""
+    def __init__(
+        self,
+        *,
+        otpauth_uri: builtins.str = ...,
+        qr_svg: builtins.str = ...,
+        secret: builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["otpauth_uri", b"otpauth_uri", "qr_svg", b"qr_svg", "secret", b"secret"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class ConfirmTotpRequest(message.Message):
+    """ConfirmTotpRequest shows that the authenticator has the secret."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    TOTP_CODE_FIELD_NUMBER: builtins.int
+    totp_code: builtins.str
+    """Required. TotpCode is what the authenticator shows, 6 digits."""
+    def __init__(
+        self,
+        *,
+        totp_code: builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["totp_code", b"totp_code"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class BackupCodes(message.Message):
+    """BackupCodes stand in for an authenticator; they are shown once."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    BACKUP_CODES_FIELD_NUMBER: builtins.int
+    @builtins.property
+    def backup_codes(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Output only. BackupCodes are ten codes, each of which works once."""
+
+    def __init__(
+        self,
+        *,
+        backup_codes: abc.Iterable[builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["backup_codes", b"backup_codes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class DisableTotpRequest(message.Message):
+    """DisableTotpRequest proves twice who asks."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    CURRENT_PASSWORD_FIELD_NUMBER: builtins.int
+    TOTP_CODE_FIELD_NUMBER: builtins.int
+    BACKUP_CODE_FIELD_NUMBER: builtins.int
+    current_password: builtins.str
+    """Required. CurrentPassword proves that the session's holder is its owner."""
+    totp_code: builtins.str
+    """TotpCode is what the authenticator shows, 6 digits. Needed, or a backup code instead."""
+    backup_code: builtins.str
+    """BackupCode is one of the person's backup codes."""
+    def __init__(
+        self,
+        *,
+        current_password: builtins.str = ...,
+        totp_code: builtins.str = ...,
+        backup_code: builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["backup_code", b"backup_code", "current_password", b"current_password", "totp_code", b"totp_code"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class RegenerateBackupCodesRequest(message.Message):
+    """RegenerateBackupCodesRequest proves twice who asks."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    CURRENT_PASSWORD_FIELD_NUMBER: builtins.int
+    TOTP_CODE_FIELD_NUMBER: builtins.int
+    BACKUP_CODE_FIELD_NUMBER: builtins.int
+    current_password: builtins.str
+    """Required. CurrentPassword proves that the session's holder is its owner."""
+    totp_code: builtins.str
+    """TotpCode is what the authenticator shows, 6 digits. Needed, or a backup code instead."""
+    backup_code: builtins.str
+    """BackupCode is one of the person's backup codes."""
+    def __init__(
+        self,
+        *,
+        current_password: builtins.str = ...,
+        totp_code: builtins.str = ...,
+        backup_code: builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["backup_code", b"backup_code", "current_password", b"current_password", "totp_code", b"totp_code"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

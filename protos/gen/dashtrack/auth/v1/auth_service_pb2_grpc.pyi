@@ -19,9 +19,11 @@ class AuthServiceStub:
 
     def __init__(self, channel: aio.Channel) -> None: ...
     Login: aio.UnaryUnaryMultiCallable[auth_service_pb2.LoginRequest, auth_service_pb2.Session]
-    """Login opens a session with an e-mail address and a password.
+    """Login opens a session with an e-mail address and a password, and a code of
+    the authenticator if the person has one.
 
-    Errors: CREDENTIALS_INVALID, LOGIN_THROTTLED.
+    Errors: CREDENTIALS_INVALID, TWO_FACTOR_REQUIRED, TWO_FACTOR_INVALID,
+    LOGIN_THROTTLED.
     """
     RefreshSession: aio.UnaryUnaryMultiCallable[auth_service_pb2.RefreshSessionRequest, auth_service_pb2.Session]
     """RefreshSession exchanges a refresh token for new tokens. Each refresh
@@ -33,6 +35,22 @@ class AuthServiceStub:
     """Logout ends the caller's session; its tokens stop working everywhere
     within seconds.
     """
+    LogoutEverywhere: aio.UnaryUnaryMultiCallable[auth_service_pb2.LogoutEverywhereRequest, empty_pb2.Empty]
+    """LogoutEverywhere ends the caller's sessions, all of them or all but the one
+    that calls; their tokens stop working everywhere within seconds.
+    """
+    ListSessions: aio.UnaryUnaryMultiCallable[auth_service_pb2.ListSessionsRequest, auth_service_pb2.ListSessionsResponse]
+    """ListSessions lists where the caller is logged in, page by page, the session
+    that was opened last first.
+
+    Errors: PAGE_TOKEN_INVALID.
+    """
+    RevokeSession: aio.UnaryUnaryMultiCallable[auth_service_pb2.RevokeSessionRequest, empty_pb2.Empty]
+    """RevokeSession ends one of the caller's sessions; its tokens stop working
+    everywhere within seconds. Ending it again changes nothing.
+
+    Errors: SESSION_NOT_FOUND.
+    """
     AcceptInvitation: aio.UnaryUnaryMultiCallable[auth_service_pb2.AcceptInvitationRequest, auth_service_pb2.Session]
     """AcceptInvitation sets an invited person's first password and opens a session.
 
@@ -42,6 +60,44 @@ class AuthServiceStub:
     """ChangePassword replaces the caller's password and ends all their other sessions.
 
     Errors: CREDENTIALS_INVALID, PASSWORD_TOO_WEAK, LOGIN_THROTTLED.
+    """
+    RequestPasswordReset: aio.UnaryUnaryMultiCallable[auth_service_pb2.RequestPasswordResetRequest, empty_pb2.Empty]
+    """RequestPasswordReset mails a code that sets a new password. The answer is
+    the same, and comes as fast, whether or not anybody has the address.
+
+    Errors: LOGIN_THROTTLED.
+    """
+    ResetPassword: aio.UnaryUnaryMultiCallable[auth_service_pb2.ResetPasswordRequest, empty_pb2.Empty]
+    """ResetPassword sets a new password with a code from the mail, and ends all
+    sessions of its owner. A code works once, for half an hour, and not after
+    five wrong ones.
+
+    Errors: RESET_CODE_INVALID, PASSWORD_TOO_WEAK, LOGIN_THROTTLED.
+    """
+    EnrollTotp: aio.UnaryUnaryMultiCallable[auth_service_pb2.EnrollTotpRequest, auth_service_pb2.TotpEnrollment]
+    """EnrollTotp makes the secret of an authenticator (RFC 6238). Logins ask for
+    its codes once ConfirmTotp has shown that it has the secret; enrolling anew
+    before that replaces the secret.
+
+    Errors: CREDENTIALS_INVALID, TOTP_ENABLED, LOGIN_THROTTLED.
+    """
+    ConfirmTotp: aio.UnaryUnaryMultiCallable[auth_service_pb2.ConfirmTotpRequest, auth_service_pb2.BackupCodes]
+    """ConfirmTotp turns the enrolled authenticator on, and returns codes for the
+    day on which it is lost.
+
+    Errors: TWO_FACTOR_INVALID, TOTP_NOT_ENROLLED, TOTP_ENABLED.
+    """
+    DisableTotp: aio.UnaryUnaryMultiCallable[auth_service_pb2.DisableTotpRequest, empty_pb2.Empty]
+    """DisableTotp forgets the authenticator and its backup codes.
+
+    Errors: CREDENTIALS_INVALID, TWO_FACTOR_REQUIRED, TWO_FACTOR_INVALID,
+    TOTP_NOT_ENROLLED, LOGIN_THROTTLED.
+    """
+    RegenerateBackupCodes: aio.UnaryUnaryMultiCallable[auth_service_pb2.RegenerateBackupCodesRequest, auth_service_pb2.BackupCodes]
+    """RegenerateBackupCodes returns new backup codes; the earlier ones stop working.
+
+    Errors: CREDENTIALS_INVALID, TWO_FACTOR_REQUIRED, TWO_FACTOR_INVALID,
+    TOTP_NOT_ENROLLED, LOGIN_THROTTLED.
     """
     GetJsonWebKeySet: aio.UnaryUnaryMultiCallable[auth_service_pb2.GetJsonWebKeySetRequest, httpbody_pb2.HttpBody]
     """GetJsonWebKeySet returns the public keys that verify tokens (RFC 7517)."""
@@ -55,9 +111,11 @@ class AuthServiceServicer(metaclass=abc_1.ABCMeta):
         request: auth_service_pb2.LoginRequest,
         context: aio.ServicerContext[auth_service_pb2.LoginRequest, abc.Awaitable[auth_service_pb2.Session]],
     ) -> abc.Awaitable[auth_service_pb2.Session]:
-        """Login opens a session with an e-mail address and a password.
+        """Login opens a session with an e-mail address and a password, and a code of
+        the authenticator if the person has one.
 
-        Errors: CREDENTIALS_INVALID, LOGIN_THROTTLED.
+        Errors: CREDENTIALS_INVALID, TWO_FACTOR_REQUIRED, TWO_FACTOR_INVALID,
+        LOGIN_THROTTLED.
         """
 
     @abc_1.abstractmethod
@@ -83,6 +141,40 @@ class AuthServiceServicer(metaclass=abc_1.ABCMeta):
         """
 
     @abc_1.abstractmethod
+    def LogoutEverywhere(
+        self,
+        request: auth_service_pb2.LogoutEverywhereRequest,
+        context: aio.ServicerContext[auth_service_pb2.LogoutEverywhereRequest, abc.Awaitable[empty_pb2.Empty]],
+    ) -> abc.Awaitable[empty_pb2.Empty]:
+        """LogoutEverywhere ends the caller's sessions, all of them or all but the one
+        that calls; their tokens stop working everywhere within seconds.
+        """
+
+    @abc_1.abstractmethod
+    def ListSessions(
+        self,
+        request: auth_service_pb2.ListSessionsRequest,
+        context: aio.ServicerContext[auth_service_pb2.ListSessionsRequest, abc.Awaitable[auth_service_pb2.ListSessionsResponse]],
+    ) -> abc.Awaitable[auth_service_pb2.ListSessionsResponse]:
+        """ListSessions lists where the caller is logged in, page by page, the session
+        that was opened last first.
+
+        Errors: PAGE_TOKEN_INVALID.
+        """
+
+    @abc_1.abstractmethod
+    def RevokeSession(
+        self,
+        request: auth_service_pb2.RevokeSessionRequest,
+        context: aio.ServicerContext[auth_service_pb2.RevokeSessionRequest, abc.Awaitable[empty_pb2.Empty]],
+    ) -> abc.Awaitable[empty_pb2.Empty]:
+        """RevokeSession ends one of the caller's sessions; its tokens stop working
+        everywhere within seconds. Ending it again changes nothing.
+
+        Errors: SESSION_NOT_FOUND.
+        """
+
+    @abc_1.abstractmethod
     def AcceptInvitation(
         self,
         request: auth_service_pb2.AcceptInvitationRequest,
@@ -102,6 +194,80 @@ class AuthServiceServicer(metaclass=abc_1.ABCMeta):
         """ChangePassword replaces the caller's password and ends all their other sessions.
 
         Errors: CREDENTIALS_INVALID, PASSWORD_TOO_WEAK, LOGIN_THROTTLED.
+        """
+
+    @abc_1.abstractmethod
+    def RequestPasswordReset(
+        self,
+        request: auth_service_pb2.RequestPasswordResetRequest,
+        context: aio.ServicerContext[auth_service_pb2.RequestPasswordResetRequest, abc.Awaitable[empty_pb2.Empty]],
+    ) -> abc.Awaitable[empty_pb2.Empty]:
+        """RequestPasswordReset mails a code that sets a new password. The answer is
+        the same, and comes as fast, whether or not anybody has the address.
+
+        Errors: LOGIN_THROTTLED.
+        """
+
+    @abc_1.abstractmethod
+    def ResetPassword(
+        self,
+        request: auth_service_pb2.ResetPasswordRequest,
+        context: aio.ServicerContext[auth_service_pb2.ResetPasswordRequest, abc.Awaitable[empty_pb2.Empty]],
+    ) -> abc.Awaitable[empty_pb2.Empty]:
+        """ResetPassword sets a new password with a code from the mail, and ends all
+        sessions of its owner. A code works once, for half an hour, and not after
+        five wrong ones.
+
+        Errors: RESET_CODE_INVALID, PASSWORD_TOO_WEAK, LOGIN_THROTTLED.
+        """
+
+    @abc_1.abstractmethod
+    def EnrollTotp(
+        self,
+        request: auth_service_pb2.EnrollTotpRequest,
+        context: aio.ServicerContext[auth_service_pb2.EnrollTotpRequest, abc.Awaitable[auth_service_pb2.TotpEnrollment]],
+    ) -> abc.Awaitable[auth_service_pb2.TotpEnrollment]:
+        """EnrollTotp makes the secret of an authenticator (RFC 6238). Logins ask for
+        its codes once ConfirmTotp has shown that it has the secret; enrolling anew
+        before that replaces the secret.
+
+        Errors: CREDENTIALS_INVALID, TOTP_ENABLED, LOGIN_THROTTLED.
+        """
+
+    @abc_1.abstractmethod
+    def ConfirmTotp(
+        self,
+        request: auth_service_pb2.ConfirmTotpRequest,
+        context: aio.ServicerContext[auth_service_pb2.ConfirmTotpRequest, abc.Awaitable[auth_service_pb2.BackupCodes]],
+    ) -> abc.Awaitable[auth_service_pb2.BackupCodes]:
+        """ConfirmTotp turns the enrolled authenticator on, and returns codes for the
+        day on which it is lost.
+
+        Errors: TWO_FACTOR_INVALID, TOTP_NOT_ENROLLED, TOTP_ENABLED.
+        """
+
+    @abc_1.abstractmethod
+    def DisableTotp(
+        self,
+        request: auth_service_pb2.DisableTotpRequest,
+        context: aio.ServicerContext[auth_service_pb2.DisableTotpRequest, abc.Awaitable[empty_pb2.Empty]],
+    ) -> abc.Awaitable[empty_pb2.Empty]:
+        """DisableTotp forgets the authenticator and its backup codes.
+
+        Errors: CREDENTIALS_INVALID, TWO_FACTOR_REQUIRED, TWO_FACTOR_INVALID,
+        TOTP_NOT_ENROLLED, LOGIN_THROTTLED.
+        """
+
+    @abc_1.abstractmethod
+    def RegenerateBackupCodes(
+        self,
+        request: auth_service_pb2.RegenerateBackupCodesRequest,
+        context: aio.ServicerContext[auth_service_pb2.RegenerateBackupCodesRequest, abc.Awaitable[auth_service_pb2.BackupCodes]],
+    ) -> abc.Awaitable[auth_service_pb2.BackupCodes]:
+        """RegenerateBackupCodes returns new backup codes; the earlier ones stop working.
+
+        Errors: CREDENTIALS_INVALID, TWO_FACTOR_REQUIRED, TWO_FACTOR_INVALID,
+        TOTP_NOT_ENROLLED, LOGIN_THROTTLED.
         """
 
     @abc_1.abstractmethod

@@ -100,6 +100,22 @@ class _ErrorReasonEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_ErrorReaso
     """ERROR_REASON_LOGIN_THROTTLED: too many attempts. Try again after `RetryInfo.retry_delay`. Status RESOURCE_EXHAUSTED."""
     ERROR_REASON_SERVICE_CREDENTIALS_INVALID: _ErrorReason.ValueType  # 46
     """ERROR_REASON_SERVICE_CREDENTIALS_INVALID: unknown service or wrong secret. Status UNAUTHENTICATED."""
+    ERROR_REASON_SESSION_NOT_FOUND: _ErrorReason.ValueType  # 47
+    """ERROR_REASON_SESSION_NOT_FOUND: the caller has no such session. Metadata: `session_id`. Status NOT_FOUND."""
+    ERROR_REASON_RESET_CODE_INVALID: _ErrorReason.ValueType  # 48
+    """ERROR_REASON_RESET_CODE_INVALID: the code is wrong, used, expired or was guessed at too often.
+    Ask for another. Status FAILED_PRECONDITION.
+    """
+    ERROR_REASON_TWO_FACTOR_REQUIRED: _ErrorReason.ValueType  # 49
+    """ERROR_REASON_TWO_FACTOR_REQUIRED: the password is right; ask for a code of the authenticator
+    and send both. Status UNAUTHENTICATED.
+    """
+    ERROR_REASON_TWO_FACTOR_INVALID: _ErrorReason.ValueType  # 50
+    """ERROR_REASON_TWO_FACTOR_INVALID: the code is wrong or was used before. Status UNAUTHENTICATED."""
+    ERROR_REASON_TOTP_ENABLED: _ErrorReason.ValueType  # 51
+    """ERROR_REASON_TOTP_ENABLED: the caller has an authenticator already. Status FAILED_PRECONDITION."""
+    ERROR_REASON_TOTP_NOT_ENROLLED: _ErrorReason.ValueType  # 52
+    """ERROR_REASON_TOTP_NOT_ENROLLED: the caller has no authenticator. Status FAILED_PRECONDITION."""
     ERROR_REASON_USER_NOT_FOUND: _ErrorReason.ValueType  # 60
     """ERROR_REASON_USER_NOT_FOUND: no such person in reach. Metadata: `user_id`. Status NOT_FOUND."""
     ERROR_REASON_EMAIL_TAKEN: _ErrorReason.ValueType  # 61
@@ -267,6 +283,22 @@ ERROR_REASON_LOGIN_THROTTLED: ErrorReason.ValueType  # 45
 """ERROR_REASON_LOGIN_THROTTLED: too many attempts. Try again after `RetryInfo.retry_delay`. Status RESOURCE_EXHAUSTED."""
 ERROR_REASON_SERVICE_CREDENTIALS_INVALID: ErrorReason.ValueType  # 46
 """ERROR_REASON_SERVICE_CREDENTIALS_INVALID: unknown service or wrong secret. Status UNAUTHENTICATED."""
+ERROR_REASON_SESSION_NOT_FOUND: ErrorReason.ValueType  # 47
+"""ERROR_REASON_SESSION_NOT_FOUND: the caller has no such session. Metadata: `session_id`. Status NOT_FOUND."""
+ERROR_REASON_RESET_CODE_INVALID: ErrorReason.ValueType  # 48
+"""ERROR_REASON_RESET_CODE_INVALID: the code is wrong, used, expired or was guessed at too often.
+Ask for another. Status FAILED_PRECONDITION.
+"""
+ERROR_REASON_TWO_FACTOR_REQUIRED: ErrorReason.ValueType  # 49
+"""ERROR_REASON_TWO_FACTOR_REQUIRED: the password is right; ask for a code of the authenticator
+and send both. Status UNAUTHENTICATED.
+"""
+ERROR_REASON_TWO_FACTOR_INVALID: ErrorReason.ValueType  # 50
+"""ERROR_REASON_TWO_FACTOR_INVALID: the code is wrong or was used before. Status UNAUTHENTICATED."""
+ERROR_REASON_TOTP_ENABLED: ErrorReason.ValueType  # 51
+"""ERROR_REASON_TOTP_ENABLED: the caller has an authenticator already. Status FAILED_PRECONDITION."""
+ERROR_REASON_TOTP_NOT_ENROLLED: ErrorReason.ValueType  # 52
+"""ERROR_REASON_TOTP_NOT_ENROLLED: the caller has no authenticator. Status FAILED_PRECONDITION."""
 ERROR_REASON_USER_NOT_FOUND: ErrorReason.ValueType  # 60
 """ERROR_REASON_USER_NOT_FOUND: no such person in reach. Metadata: `user_id`. Status NOT_FOUND."""
 ERROR_REASON_EMAIL_TAKEN: ErrorReason.ValueType  # 61
