@@ -195,10 +195,10 @@ def _auth_usecases(parts: Parts, recorder: PrometheusRecorder) -> AuthUseCases:
         reset_password=ResetPassword(
             store, throttle, hasher, parts.codes, hint, recorder, parts.carrier.wake
         ),
-        enroll_totp=EnrollTotp(store, throttle, check),
+        enroll_totp=EnrollTotp(store, throttle, check, recorder),
         confirm_totp=ConfirmTotp(store, factors),
-        disable_totp=DisableTotp(store, throttle, check, factors),
-        regenerate_backup_codes=RegenerateBackupCodes(store, throttle, check, factors),
+        disable_totp=DisableTotp(store, throttle, check, factors, recorder),
+        regenerate_backup_codes=RegenerateBackupCodes(store, throttle, check, factors, recorder),
         draw_qr=qr_svg,
         key_set=parts.key_ring.json_web_key_set,
     )

@@ -1,12 +1,14 @@
 """Having an authenticator: enrolling one, turning it on and off, and codes for when it is lost."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 
 from services.auth.domain.credentials import Credential
 from services.auth.domain.errors import (
     CredentialsInvalid,
+    LoginThrottled,
     TotpEnabled,
     TotpNotEnrolled,
     TwoFactorInvalid,
@@ -14,19 +16,36 @@ from services.auth.domain.errors import (
 )
 from services.auth.domain.throttling import Charge
 from services.auth.domain.totp import Proof, TotpEnrollment, enrollment, new_totp
-from services.auth.ports import Store, Transaction
+from services.auth.ports import AuthenticationRecorder, Store, Transaction
 from services.auth.usecases.passwords import PasswordCheck, SessionOwner
 from services.auth.usecases.second_factors import SecondFactors, Verdict
 from services.auth.usecases.throttling import LoginThrottle
 
 
+@contextmanager
+def _counting_failures(recorder: AuthenticationRecorder) -> Iterator[None]:
+    """Count what didn't prove who somebody is, as a login would."""
+    try:
+        yield
+    except (CredentialsInvalid, LoginThrottled, TwoFactorInvalid, TwoFactorRequired) as err:
+        recorder.failed(err.reason.lower())
+        raise
+
+
 class EnrollTotp:
     """Makes the secret of an authenticator."""
 
-    def __init__(self, store: Store, throttle: LoginThrottle, check: PasswordCheck) -> None:
+    def __init__(
+        self,
+        store: Store,
+        throttle: LoginThrottle,
+        check: PasswordCheck,
+        recorder: AuthenticationRecorder,
+    ) -> None:
         self._store = store
         self._throttle = throttle
         self._check_password = check
+        self._recorder = recorder
 
     async def __call__(self, owner: SessionOwner, password: str) -> TotpEnrollment:
         """Make a secret; an earlier one that wasn't confirmed is replaced.
@@ -36,6 +55,10 @@ class EnrollTotp:
             LoginThrottled: it was wrong too often, or there is too much to do now.
             TotpEnabled: there is an authenticator already.
         """
+        with _counting_failures(self._recorder):
+            return await self._enroll(owner, password)
+
+    async def _enroll(self, owner: SessionOwner, password: str) -> TotpEnrollment:
         checked, charges = await self._check_password(owner, password)
         totp = new_totp(owner.user_id)
         async with self._store.transaction() as tx:
@@ -86,12 +109,29 @@ class _ProvedTwice:
     """What takes a password and a second factor."""
 
     def __init__(
-        self, store: Store, throttle: LoginThrottle, check: PasswordCheck, factors: SecondFactors
+        self,
+        store: Store,
+        throttle: LoginThrottle,
+        check: PasswordCheck,
+        factors: SecondFactors,
+        recorder: AuthenticationRecorder,
     ) -> None:
         self._store = store
         self._throttle = throttle
         self._check_password = check
         self._factors = factors
+        self._recorder = recorder
+
+    @asynccontextmanager
+    async def _proved(
+        self, owner: SessionOwner, password: str, proof: Proof
+    ) -> AsyncIterator[Transaction]:
+        """Begin a transaction for somebody who has proved twice who they are."""
+        with _counting_failures(self._recorder):
+            checked, charges = await self._check_password(owner, password)
+            async with self._store.transaction() as tx:
+                await self._prove(tx, checked, charges, proof)
+                yield tx
 
     async def _prove(
         self, tx: Transaction, checked: Credential, charges: Sequence[Charge], proof: Proof
@@ -123,9 +163,7 @@ class DisableTotp(_ProvedTwice):
             TotpNotEnrolled: there is none.
             LoginThrottled: something was wrong too often, or there is too much to do now.
         """
-        checked, charges = await self._check_password(owner, password)
-        async with self._store.transaction() as tx:
-            await self._prove(tx, checked, charges, proof)
+        async with self._proved(owner, password, proof) as tx:
             await tx.second_factors.remove(owner.user_id)
 
 
@@ -142,7 +180,5 @@ class RegenerateBackupCodes(_ProvedTwice):
             TotpNotEnrolled: there is no authenticator.
             LoginThrottled: something was wrong too often, or there is too much to do now.
         """
-        checked, charges = await self._check_password(owner, password)
-        async with self._store.transaction() as tx:
-            await self._prove(tx, checked, charges, proof)
+        async with self._proved(owner, password, proof) as tx:
             return await self._factors.new_backup_codes(tx, owner.user_id)

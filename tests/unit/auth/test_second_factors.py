@@ -184,6 +184,8 @@ async def test_an_authenticator_is_changed_with_both_proofs_only(ada: Authentica
             await change(owner, PASSWORD, Proof(backup_code="AAAA-AAAA"))
         world.clock.advance(minutes=15)
 
+    reasons = ["credentials_invalid", "two_factor_required", "two_factor_invalid"]
+    assert world.recorder.failures == reasons * 2
     with pytest.raises(TwoFactorRequired):
         await ada.log_in()
 

@@ -174,9 +174,7 @@ class OpenSession(message.Message):
     session_id: builtins.str
     """Output only. SessionId identifies the session, a UUID."""
     device: builtins.str
-    """Output only. Device is what the program that uses the session says it is, in
-    few words, such as `Firefox on Windows`; empty if it doesn't say.
-    """
+    """Output only. Device is what the program says it is, such as `Firefox on Windows`; may be empty."""
     address: builtins.str
     """Output only. Address is the IP address that the session was last used from,
     of IPv6 the /64 network; empty if it isn't known.

@@ -122,8 +122,7 @@ class AuthServiceServicer:
         """Login opens a session with an e-mail address and a password, and a code of
         the authenticator if the person has one.
 
-        Errors: CREDENTIALS_INVALID, TWO_FACTOR_REQUIRED, TWO_FACTOR_INVALID,
-        LOGIN_THROTTLED.
+        Errors: CREDENTIALS_INVALID, TWO_FACTOR_REQUIRED, TWO_FACTOR_INVALID, LOGIN_THROTTLED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -156,8 +155,7 @@ class AuthServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListSessions(self, request, context):
-        """ListSessions lists where the caller is logged in, page by page, the session
-        that was opened last first.
+        """ListSessions lists where the caller is logged in, the newest session first.
 
         Errors: PAGE_TOKEN_INVALID.
         """
@@ -226,8 +224,7 @@ class AuthServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ConfirmTotp(self, request, context):
-        """ConfirmTotp turns the enrolled authenticator on, and returns codes for the
-        day on which it is lost.
+        """ConfirmTotp turns the authenticator on, and returns codes for when it is lost.
 
         Errors: TWO_FACTOR_INVALID, TOTP_NOT_ENROLLED, TOTP_ENABLED.
         """

@@ -22,8 +22,7 @@ class AuthServiceStub:
     """Login opens a session with an e-mail address and a password, and a code of
     the authenticator if the person has one.
 
-    Errors: CREDENTIALS_INVALID, TWO_FACTOR_REQUIRED, TWO_FACTOR_INVALID,
-    LOGIN_THROTTLED.
+    Errors: CREDENTIALS_INVALID, TWO_FACTOR_REQUIRED, TWO_FACTOR_INVALID, LOGIN_THROTTLED.
     """
     RefreshSession: aio.UnaryUnaryMultiCallable[auth_service_pb2.RefreshSessionRequest, auth_service_pb2.Session]
     """RefreshSession exchanges a refresh token for new tokens. Each refresh
@@ -40,8 +39,7 @@ class AuthServiceStub:
     that calls; their tokens stop working everywhere within seconds.
     """
     ListSessions: aio.UnaryUnaryMultiCallable[auth_service_pb2.ListSessionsRequest, auth_service_pb2.ListSessionsResponse]
-    """ListSessions lists where the caller is logged in, page by page, the session
-    that was opened last first.
+    """ListSessions lists where the caller is logged in, the newest session first.
 
     Errors: PAGE_TOKEN_INVALID.
     """
@@ -82,8 +80,7 @@ class AuthServiceStub:
     Errors: CREDENTIALS_INVALID, TOTP_ENABLED, LOGIN_THROTTLED.
     """
     ConfirmTotp: aio.UnaryUnaryMultiCallable[auth_service_pb2.ConfirmTotpRequest, auth_service_pb2.BackupCodes]
-    """ConfirmTotp turns the enrolled authenticator on, and returns codes for the
-    day on which it is lost.
+    """ConfirmTotp turns the authenticator on, and returns codes for when it is lost.
 
     Errors: TWO_FACTOR_INVALID, TOTP_NOT_ENROLLED, TOTP_ENABLED.
     """
@@ -114,8 +111,7 @@ class AuthServiceServicer(metaclass=abc_1.ABCMeta):
         """Login opens a session with an e-mail address and a password, and a code of
         the authenticator if the person has one.
 
-        Errors: CREDENTIALS_INVALID, TWO_FACTOR_REQUIRED, TWO_FACTOR_INVALID,
-        LOGIN_THROTTLED.
+        Errors: CREDENTIALS_INVALID, TWO_FACTOR_REQUIRED, TWO_FACTOR_INVALID, LOGIN_THROTTLED.
         """
 
     @abc_1.abstractmethod
@@ -156,8 +152,7 @@ class AuthServiceServicer(metaclass=abc_1.ABCMeta):
         request: auth_service_pb2.ListSessionsRequest,
         context: aio.ServicerContext[auth_service_pb2.ListSessionsRequest, abc.Awaitable[auth_service_pb2.ListSessionsResponse]],
     ) -> abc.Awaitable[auth_service_pb2.ListSessionsResponse]:
-        """ListSessions lists where the caller is logged in, page by page, the session
-        that was opened last first.
+        """ListSessions lists where the caller is logged in, the newest session first.
 
         Errors: PAGE_TOKEN_INVALID.
         """
@@ -240,8 +235,7 @@ class AuthServiceServicer(metaclass=abc_1.ABCMeta):
         request: auth_service_pb2.ConfirmTotpRequest,
         context: aio.ServicerContext[auth_service_pb2.ConfirmTotpRequest, abc.Awaitable[auth_service_pb2.BackupCodes]],
     ) -> abc.Awaitable[auth_service_pb2.BackupCodes]:
-        """ConfirmTotp turns the enrolled authenticator on, and returns codes for the
-        day on which it is lost.
+        """ConfirmTotp turns the authenticator on, and returns codes for when it is lost.
 
         Errors: TWO_FACTOR_INVALID, TOTP_NOT_ENROLLED, TOTP_ENABLED.
         """
