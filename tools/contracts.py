@@ -5,6 +5,7 @@ those; it doesn't slip through these. Both look at direct imports only: layers f
 """
 
 import sys
+from abc import abstractmethod
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -33,8 +34,8 @@ class _AllowListContract(Contract):
             output.print_error(f"- {line}")
         output.new_line()
 
-    def _broken_imports(self, graph: ImportGraph) -> Iterator[tuple[str, str]]:
-        raise NotImplementedError
+    @abstractmethod
+    def _broken_imports(self, graph: ImportGraph) -> Iterator[tuple[str, str]]: ...
 
 
 class OnlyImports(_AllowListContract):

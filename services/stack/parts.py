@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,7 +41,7 @@ class Command:
         return [*launcher, *tie, *identity, *map(str, self.program)]
 
 
-class Part:
+class Part(ABC):
     """One program of the stack."""
 
     name: str
@@ -49,18 +50,18 @@ class Part:
     ports: Sequence[ListeningPort] = ()
     stop_signal: signal.Signals = signal.SIGTERM
 
+    @abstractmethod
     async def prepare(self) -> Command:
         """Make everything ready for a start; called before each."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def probe(self) -> None:
         """Raise unless the part does its work right now."""
-        raise NotImplementedError
 
-    async def settle(self) -> None:
+    async def settle(self) -> None:  # noqa: B027 - most parts need nothing
         """Do what a start needs once the part answers, before others rely on it."""
 
-    async def drain(self) -> None:
+    async def drain(self) -> None:  # noqa: B027 - most parts need nothing
         """Let running work end, before the stop signal."""
 
 
