@@ -26,6 +26,7 @@ _BY_NAME: Mapping[str, Any] = {
     "device": "Firefox on Windows",
     "display_name": "Ana Lima",
     "email": "ana@example.com",
+    "emails": ["fleet@example.com"],
     "end_time": _TIME,
     "expires_in_s": 900,
     "hardware_id": "24:6F:28:AA:BB:CC",
@@ -41,6 +42,7 @@ _BY_NAME: Mapping[str, Any] = {
     "page_size": 50,
     "page_token": "",
     "password": "correct horse battery",
+    "plan_id": "standard",
     "plate": "AB-12-CD",
     "qr_svg": "<svg xmlns='http://www.w3.org/2000/svg'/>",
     "reason": "TOKEN_EXPIRED",
@@ -115,7 +117,9 @@ def _field_example(types: Types, field: Field, depth: int, wanted: Callable[[str
     if field.type == Field.TYPE_MESSAGE:
         value = _example(types, field.type_name, depth + 1, wanted)
     elif field.type == Field.TYPE_ENUM:
-        value = types.enum(field.type_name).value[-1 if field.name == "role" else 1].name
+        # The first role is that of the platform's operators, which few places take.
+        position = -1 if field.name.endswith(("role", "roles")) else 1
+        value = types.enum(field.type_name).value[position].name
     else:
         value = _scalar(field)
     return [value] if field.label == Field.LABEL_REPEATED else value

@@ -3,7 +3,7 @@
 import uuid
 
 from dashtrack.companies.internal.v1 import directory_service_pb2
-from dashtrack.companies.v1 import company_service_pb2, vehicle_service_pb2
+from dashtrack.companies.v1 import company_pb2, company_service_pb2, vehicle_service_pb2
 
 from services.chassis.errors import UpdateMaskInvalid, invalid_field
 from services.chassis.fields import decode_optional_id, encode_time
@@ -82,9 +82,9 @@ def encode_vehicle_page(
     )
 
 
-def encode_company(company: Company) -> company_service_pb2.Company:
+def encode_company(company: Company) -> company_pb2.Company:
     """Write a company as callers see it."""
-    return company_service_pb2.Company(
+    return company_pb2.Company(
         company_id=str(company.company_id),
         display_name=company.display_name,
         time_zone=company.time_zone,

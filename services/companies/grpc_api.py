@@ -4,7 +4,7 @@ from typing import Any
 
 from dashtrack.companies.internal.v1 import directory_service_pb2
 from dashtrack.companies.internal.v1.directory_service_pb2_grpc import DirectoryServiceServicer
-from dashtrack.companies.v1 import company_service_pb2, vehicle_service_pb2
+from dashtrack.companies.v1 import company_pb2, company_service_pb2, vehicle_service_pb2
 from dashtrack.companies.v1.company_service_pb2_grpc import CompanyServiceServicer
 from dashtrack.companies.v1.vehicle_service_pb2_grpc import VehicleServiceServicer
 
@@ -29,13 +29,13 @@ class CompanyServicer(CompanyServiceServicer):
 
     async def CreateCompany(
         self, request: company_service_pb2.CreateCompanyRequest, context: Any
-    ) -> company_service_pb2.Company:
+    ) -> company_pb2.Company:
         new = codec.decode_new_company(request)
         return codec.encode_company(await self._usecases.create_company(current_caller(), new))
 
     async def GetCompany(
         self, request: company_service_pb2.GetCompanyRequest, context: Any
-    ) -> company_service_pb2.Company:
+    ) -> company_pb2.Company:
         company_id = decode_id(request.company_id)
         return codec.encode_company(await self._usecases.get_company(current_caller(), company_id))
 
@@ -51,7 +51,7 @@ class CompanyServicer(CompanyServiceServicer):
 
     async def UpdateCompany(
         self, request: company_service_pb2.UpdateCompanyRequest, context: Any
-    ) -> company_service_pb2.Company:
+    ) -> company_pb2.Company:
         company_id, edit = codec.decode_edit(request)
         company = await self._usecases.update_company(current_caller(), company_id, edit)
         return codec.encode_company(company)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from dashtrack.companies.v1 import company_pb2
 from dashtrack.companies.v1 import company_service_pb2 as companies
 from dashtrack.companies.v1 import vehicle_service_pb2 as vehicles
 from dashtrack.options.v1 import options_pb2
@@ -82,7 +83,7 @@ def renamed_user(tenant: Tenant) -> Message:
 
 def translated_company(tenant: Tenant) -> Message:
     """Ask for a company's language."""
-    company = companies.Company(company_id=tenant.company_id, language_code="pt")
+    company = company_pb2.Company(company_id=tenant.company_id, language_code="pt")
     return companies.UpdateCompanyRequest(company=company)
 
 

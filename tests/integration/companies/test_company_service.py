@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 from dashtrack.companies.internal.v1 import directory_service_pb2 as directory
+from dashtrack.companies.v1 import company_pb2
 from dashtrack.companies.v1 import company_service_pb2 as pb
 from dashtrack.companies.v1 import vehicle_service_pb2 as vehicles
 from google.protobuf.field_mask_pb2 import FieldMask
@@ -21,7 +22,9 @@ from tests.fixtures.serving import ServedService
 def new_company(request_id: str = "", **values: Any) -> pb.CreateCompanyRequest:
     """Ask for a company with a name of its own."""
     usual: dict[str, Any] = {"display_name": f"Company {uuid.uuid4().hex}"}
-    return pb.CreateCompanyRequest(company=pb.Company(**(usual | values)), request_id=request_id)
+    return pb.CreateCompanyRequest(
+        company=company_pb2.Company(**(usual | values)), request_id=request_id
+    )
 
 
 def test_companies_come_back_as_they_were_added(fleet: Any) -> None:
@@ -79,7 +82,7 @@ def test_members_see_their_company_alone(fleet: Any, foreign_company_id: uuid.UU
     assert list(listed.companies) == [company]
     for company_id in (str(foreign_company_id), str(uuid.uuid4())):
         update = pb.UpdateCompanyRequest(
-            company=pb.Company(company_id=company_id, language_code="pt")
+            company=company_pb2.Company(company_id=company_id, language_code="pt")
         )
         for role, method, request in (
             (Role.DRIVER, "GetCompany", pb.GetCompanyRequest(company_id=company_id)),
@@ -112,7 +115,7 @@ def test_updates_change_what_they_name(fleet: Any) -> None:
     before = fleet.call(Role.MANAGER, "GetCompany", pb.GetCompanyRequest(company_id=company_id))
 
     def update(paths: list[str], **values: Any) -> Any:
-        company = pb.Company(company_id=company_id, **values)
+        company = company_pb2.Company(company_id=company_id, **values)
         request = pb.UpdateCompanyRequest(company=company, update_mask=FieldMask(paths=paths))
         return fleet.call(Role.COMPANY_ADMIN, "UpdateCompany", request)
 

@@ -4,8 +4,8 @@ import uuid
 from datetime import UTC, datetime
 
 import pytest
+from dashtrack.companies.v1 import company_pb2, vehicle_service_pb2
 from dashtrack.companies.v1 import company_service_pb2 as pb
-from dashtrack.companies.v1 import vehicle_service_pb2
 from google.protobuf.field_mask_pb2 import FieldMask
 from hypothesis import given
 from hypothesis import strategies as st
@@ -69,7 +69,7 @@ def test_vehicles_are_written_whole(vehicle: Vehicle) -> None:
     assert codec.encode_vehicle_standing(vehicle).vehicle_id == message.vehicle_id
 
 
-def decoded(company: pb.Company, *paths: str) -> CompanyEdit:
+def decoded(company: company_pb2.Company, *paths: str) -> CompanyEdit:
     """Decode an update of one company."""
     company.company_id = str(COMPANY_ID)
     mask = FieldMask(paths=paths) if paths else None
@@ -80,13 +80,15 @@ def decoded(company: pb.Company, *paths: str) -> CompanyEdit:
 
 def test_without_a_mask_what_is_set_is_changed() -> None:
     """Fields that are left out stay as they are."""
-    assert decoded(pb.Company(display_name="Ace")) == CompanyEdit(display_name="Ace")
-    assert decoded(pb.Company(etag="7", time_zone="UTC")) == CompanyEdit(etag="7", time_zone="UTC")
+    assert decoded(company_pb2.Company(display_name="Ace")) == CompanyEdit(display_name="Ace")
+    assert decoded(company_pb2.Company(etag="7", time_zone="UTC")) == CompanyEdit(
+        etag="7", time_zone="UTC"
+    )
 
 
 def test_a_mask_decides_what_is_changed() -> None:
     """What the mask names is changed, even to nothing; what it doesn't stays as it is."""
-    company = pb.Company(display_name="Ace", language_code="pt")
+    company = company_pb2.Company(display_name="Ace", language_code="pt")
 
     assert decoded(company, "language_code") == CompanyEdit(language_code="pt")
     assert decoded(company, "time_zone") == CompanyEdit(time_zone="")
@@ -96,7 +98,7 @@ def test_a_mask_decides_what_is_changed() -> None:
 def test_masks_name_changeable_fields_only(path: str) -> None:
     """A path that cannot be changed is refused by name, even beside one that can."""
     with pytest.raises(UpdateMaskInvalid) as refusal:
-        decoded(pb.Company(display_name="Ace"), "display_name", path)
+        decoded(company_pb2.Company(display_name="Ace"), "display_name", path)
 
     assert refusal.value.metadata == {"path": path}
 
@@ -104,7 +106,7 @@ def test_masks_name_changeable_fields_only(path: str) -> None:
 def test_updates_name_their_company() -> None:
     """An update without an id is refused by the name of the field."""
     with pytest.raises(InvalidArgument) as refusal:
-        codec.decode_edit(pb.UpdateCompanyRequest(company=pb.Company(display_name="Ace")))
+        codec.decode_edit(pb.UpdateCompanyRequest(company=company_pb2.Company(display_name="Ace")))
 
     assert [violation.field for violation in refusal.value.violations] == ["company.company_id"]
 

@@ -23,29 +23,19 @@ _sym_db = _symbol_database.Default()
 
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
+from dashtrack.companies.v1 import company_pb2 as dashtrack_dot_companies_dot_v1_dot_company__pb2
 from dashtrack.options.v1 import options_pb2 as dashtrack_dot_options_dot_v1_dot_options__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
-from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n,dashtrack/companies/v1/company_service.proto\x12\x16\x64\x61shtrack.companies.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\"dashtrack/options/v1/options.proto\x1a\x1cgoogle/api/annotations.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x86\x02\n\x07\x43ompany\x12\x1f\n\ncompany_id\x18\x01 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12\x1d\n\x0c\x64isplay_name\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12\x1a\n\ttime_zone\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12&\n\rlanguage_code\x18\x04 \x01(\tB\x0f\xbaH\x0cr\nR\x00R\x02\x65nR\x02pt\x12/\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\x04\x65tag\x18\x07 \x01(\tB\x07\xbaH\x04r\x02\x18@\"\xd4\x01\n\x14\x43reateCompanyRequest\x12\x38\n\x07\x63ompany\x18\x01 \x01(\x0b\x32\x1f.dashtrack.companies.v1.CompanyB\x06\xbaH\x03\xc8\x01\x01\x12\x1f\n\nrequest_id\x18\x02 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01:a\xbaH^\x1a\\\n\x17\x63reate_company.required\x12 company.display_name is required\x1a\x1fthis.company.display_name != \'\'\"1\n\x11GetCompanyRequest\x12\x1c\n\ncompany_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"S\n\x14ListCompaniesRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08\"d\n\x15ListCompaniesResponse\x12\x32\n\tcompanies\x18\x01 \x03(\x0b\x32\x1f.dashtrack.companies.v1.Company\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x81\x01\n\x14UpdateCompanyRequest\x12\x38\n\x07\x63ompany\x18\x01 \x01(\x0b\x32\x1f.dashtrack.companies.v1.CompanyB\x06\xbaH\x03\xc8\x01\x01\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask2\xe2\x04\n\x0e\x43ompanyService\x12\x83\x01\n\rCreateCompany\x12,.dashtrack.companies.v1.CreateCompanyRequest\x1a\x1f.dashtrack.companies.v1.Company\"#\xa2\xbb\x18\x07\x08\x02\x12\x01\x01\x18\x02\x82\xd3\xe4\x93\x02\x12\"\r/v1/companies:\x01*\x12\x8e\x01\n\nGetCompany\x12).dashtrack.companies.v1.GetCompanyRequest\x1a\x1f.dashtrack.companies.v1.Company\"4\x90\x02\x01\xa2\xbb\x18\x0b\x08\x02\x12\x05\x01\x02\x03\x04\x05\x18\x02\x82\xd3\xe4\x93\x02\x1c\x12\x1a/v1/companies/{company_id}\x12\x93\x01\n\rListCompanies\x12,.dashtrack.companies.v1.ListCompaniesRequest\x1a-.dashtrack.companies.v1.ListCompaniesResponse\"%\x90\x02\x01\xa2\xbb\x18\t\x08\x02\x12\x03\x01\x02\x03\x18\x02\x82\xd3\xe4\x93\x02\x0f\x12\r/v1/companies\x12\xa2\x01\n\rUpdateCompany\x12,.dashtrack.companies.v1.UpdateCompanyRequest\x1a\x1f.dashtrack.companies.v1.Company\"B\x90\x02\x02\xa2\xbb\x18\x08\x08\x02\x12\x02\x01\x02\x18\x02\x82\xd3\xe4\x93\x02-2\"/v1/companies/{company.company_id}:\x07\x63ompanyb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n,dashtrack/companies/v1/company_service.proto\x12\x16\x64\x61shtrack.companies.v1\x1a\x1b\x62uf/validate/validate.proto\x1a$dashtrack/companies/v1/company.proto\x1a\"dashtrack/options/v1/options.proto\x1a\x1cgoogle/api/annotations.proto\x1a google/protobuf/field_mask.proto\"\xd4\x01\n\x14\x43reateCompanyRequest\x12\x38\n\x07\x63ompany\x18\x01 \x01(\x0b\x32\x1f.dashtrack.companies.v1.CompanyB\x06\xbaH\x03\xc8\x01\x01\x12\x1f\n\nrequest_id\x18\x02 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01:a\xbaH^\x1a\\\n\x17\x63reate_company.required\x12 company.display_name is required\x1a\x1fthis.company.display_name != \'\'\"1\n\x11GetCompanyRequest\x12\x1c\n\ncompany_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"S\n\x14ListCompaniesRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08\"d\n\x15ListCompaniesResponse\x12\x32\n\tcompanies\x18\x01 \x03(\x0b\x32\x1f.dashtrack.companies.v1.Company\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x81\x01\n\x14UpdateCompanyRequest\x12\x38\n\x07\x63ompany\x18\x01 \x01(\x0b\x32\x1f.dashtrack.companies.v1.CompanyB\x06\xbaH\x03\xc8\x01\x01\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask2\xe2\x04\n\x0e\x43ompanyService\x12\x83\x01\n\rCreateCompany\x12,.dashtrack.companies.v1.CreateCompanyRequest\x1a\x1f.dashtrack.companies.v1.Company\"#\xa2\xbb\x18\x07\x08\x02\x12\x01\x01\x18\x02\x82\xd3\xe4\x93\x02\x12\"\r/v1/companies:\x01*\x12\x8e\x01\n\nGetCompany\x12).dashtrack.companies.v1.GetCompanyRequest\x1a\x1f.dashtrack.companies.v1.Company\"4\x90\x02\x01\xa2\xbb\x18\x0b\x08\x02\x12\x05\x01\x02\x03\x04\x05\x18\x02\x82\xd3\xe4\x93\x02\x1c\x12\x1a/v1/companies/{company_id}\x12\x93\x01\n\rListCompanies\x12,.dashtrack.companies.v1.ListCompaniesRequest\x1a-.dashtrack.companies.v1.ListCompaniesResponse\"%\x90\x02\x01\xa2\xbb\x18\t\x08\x02\x12\x03\x01\x02\x03\x18\x02\x82\xd3\xe4\x93\x02\x0f\x12\r/v1/companies\x12\xa2\x01\n\rUpdateCompany\x12,.dashtrack.companies.v1.UpdateCompanyRequest\x1a\x1f.dashtrack.companies.v1.Company\"B\x90\x02\x02\xa2\xbb\x18\x08\x08\x02\x12\x02\x01\x02\x18\x02\x82\xd3\xe4\x93\x02-2\"/v1/companies/{company.company_id}:\x07\x63ompanyb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'dashtrack.companies.v1.company_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_COMPANY'].fields_by_name['company_id']._loaded_options = None
-  _globals['_COMPANY'].fields_by_name['company_id']._serialized_options = b'\272H\010r\003\260\001\001\330\001\001'
-  _globals['_COMPANY'].fields_by_name['display_name']._loaded_options = None
-  _globals['_COMPANY'].fields_by_name['display_name']._serialized_options = b'\272H\004r\002\030d'
-  _globals['_COMPANY'].fields_by_name['time_zone']._loaded_options = None
-  _globals['_COMPANY'].fields_by_name['time_zone']._serialized_options = b'\272H\004r\002\030@'
-  _globals['_COMPANY'].fields_by_name['language_code']._loaded_options = None
-  _globals['_COMPANY'].fields_by_name['language_code']._serialized_options = b'\272H\014r\nR\000R\002enR\002pt'
-  _globals['_COMPANY'].fields_by_name['etag']._loaded_options = None
-  _globals['_COMPANY'].fields_by_name['etag']._serialized_options = b'\272H\004r\002\030@'
   _globals['_CREATECOMPANYREQUEST'].fields_by_name['company']._loaded_options = None
   _globals['_CREATECOMPANYREQUEST'].fields_by_name['company']._serialized_options = b'\272H\003\310\001\001'
   _globals['_CREATECOMPANYREQUEST'].fields_by_name['request_id']._loaded_options = None
@@ -68,18 +58,16 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_COMPANYSERVICE'].methods_by_name['ListCompanies']._serialized_options = b'\220\002\001\242\273\030\t\010\002\022\003\001\002\003\030\002\202\323\344\223\002\017\022\r/v1/companies'
   _globals['_COMPANYSERVICE'].methods_by_name['UpdateCompany']._loaded_options = None
   _globals['_COMPANYSERVICE'].methods_by_name['UpdateCompany']._serialized_options = b'\220\002\002\242\273\030\010\010\002\022\002\001\002\030\002\202\323\344\223\002-2\"/v1/companies/{company.company_id}:\007company'
-  _globals['_COMPANY']._serialized_start=235
-  _globals['_COMPANY']._serialized_end=497
-  _globals['_CREATECOMPANYREQUEST']._serialized_start=500
-  _globals['_CREATECOMPANYREQUEST']._serialized_end=712
-  _globals['_GETCOMPANYREQUEST']._serialized_start=714
-  _globals['_GETCOMPANYREQUEST']._serialized_end=763
-  _globals['_LISTCOMPANIESREQUEST']._serialized_start=765
-  _globals['_LISTCOMPANIESREQUEST']._serialized_end=848
-  _globals['_LISTCOMPANIESRESPONSE']._serialized_start=850
-  _globals['_LISTCOMPANIESRESPONSE']._serialized_end=950
-  _globals['_UPDATECOMPANYREQUEST']._serialized_start=953
-  _globals['_UPDATECOMPANYREQUEST']._serialized_end=1082
-  _globals['_COMPANYSERVICE']._serialized_start=1085
-  _globals['_COMPANYSERVICE']._serialized_end=1695
+  _globals['_CREATECOMPANYREQUEST']._serialized_start=240
+  _globals['_CREATECOMPANYREQUEST']._serialized_end=452
+  _globals['_GETCOMPANYREQUEST']._serialized_start=454
+  _globals['_GETCOMPANYREQUEST']._serialized_end=503
+  _globals['_LISTCOMPANIESREQUEST']._serialized_start=505
+  _globals['_LISTCOMPANIESREQUEST']._serialized_end=588
+  _globals['_LISTCOMPANIESRESPONSE']._serialized_start=590
+  _globals['_LISTCOMPANIESRESPONSE']._serialized_end=690
+  _globals['_UPDATECOMPANYREQUEST']._serialized_start=693
+  _globals['_UPDATECOMPANYREQUEST']._serialized_end=822
+  _globals['_COMPANYSERVICE']._serialized_start=825
+  _globals['_COMPANYSERVICE']._serialized_end=1435
 # @@protoc_insertion_point(module_scope)

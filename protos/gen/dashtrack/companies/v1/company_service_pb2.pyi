@@ -4,10 +4,10 @@ isort:skip_file
 Companies: the tenants of the platform."""
 
 from collections import abc as abc
+from dashtrack.companies.v1 import company_pb2 as company_pb2
 from google.protobuf import descriptor as descriptor
 from google.protobuf import field_mask_pb2 as field_mask_pb2
 from google.protobuf import message as message
-from google.protobuf import timestamp_pb2 as timestamp_pb2
 from google.protobuf.internal import containers as containers
 import builtins as builtins
 import sys
@@ -19,56 +19,6 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: descriptor.FileDescriptor
-
-@typing.final
-class Company(message.Message):
-    """Company is a tenant."""
-
-    DESCRIPTOR: descriptor.Descriptor
-
-    COMPANY_ID_FIELD_NUMBER: builtins.int
-    DISPLAY_NAME_FIELD_NUMBER: builtins.int
-    TIME_ZONE_FIELD_NUMBER: builtins.int
-    LANGUAGE_CODE_FIELD_NUMBER: builtins.int
-    CREATE_TIME_FIELD_NUMBER: builtins.int
-    UPDATE_TIME_FIELD_NUMBER: builtins.int
-    ETAG_FIELD_NUMBER: builtins.int
-    company_id: builtins.str
-    """Output only. CompanyId identifies the company, a UUID."""
-    display_name: builtins.str
-    """Required. DisplayName is unique over all companies, 1 to 100 characters."""
-    time_zone: builtins.str
-    """TimeZone is an IANA name such as `Europe/Lisbon`; `UTC` by default."""
-    language_code: builtins.str
-    """LanguageCode is `en` or `pt`; `en` by default."""
-    etag: builtins.str
-    """Etag changes with each change. Sent with an update, it must be current;
-    left empty, the last writer wins.
-    """
-    @builtins.property
-    def create_time(self) -> timestamp_pb2.Timestamp:
-        """Output only. CreateTime is when the company was added."""
-
-    @builtins.property
-    def update_time(self) -> timestamp_pb2.Timestamp:
-        """Output only. UpdateTime is when the company was last changed."""
-
-    def __init__(
-        self,
-        *,
-        company_id: builtins.str = ...,
-        display_name: builtins.str = ...,
-        time_zone: builtins.str = ...,
-        language_code: builtins.str = ...,
-        create_time: timestamp_pb2.Timestamp | None = ...,
-        update_time: timestamp_pb2.Timestamp | None = ...,
-        etag: builtins.str = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["create_time", b"create_time", "update_time", b"update_time"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["company_id", b"company_id", "create_time", b"create_time", "display_name", b"display_name", "etag", b"etag", "language_code", b"language_code", "time_zone", b"time_zone", "update_time", b"update_time"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 @typing.final
 class CreateCompanyRequest(message.Message):
@@ -83,13 +33,13 @@ class CreateCompanyRequest(message.Message):
     A UUID of the client's.
     """
     @builtins.property
-    def company(self) -> Company:
+    def company(self) -> company_pb2.Company:
         """Required. Company is the company; `display_name` is needed."""
 
     def __init__(
         self,
         *,
-        company: Company | None = ...,
+        company: company_pb2.Company | None = ...,
         request_id: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["company", b"company"]  # noqa: Y015
@@ -153,13 +103,13 @@ class ListCompaniesResponse(message.Message):
     next_page_token: builtins.str
     """Output only. NextPageToken gets the next page; empty on the last."""
     @builtins.property
-    def companies(self) -> containers.RepeatedCompositeFieldContainer[Company]:
+    def companies(self) -> containers.RepeatedCompositeFieldContainer[company_pb2.Company]:
         """Output only. Companies are the page's companies."""
 
     def __init__(
         self,
         *,
-        companies: abc.Iterable[Company] | None = ...,
+        companies: abc.Iterable[company_pb2.Company] | None = ...,
         next_page_token: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
@@ -177,7 +127,7 @@ class UpdateCompanyRequest(message.Message):
     COMPANY_FIELD_NUMBER: builtins.int
     UPDATE_MASK_FIELD_NUMBER: builtins.int
     @builtins.property
-    def company(self) -> Company:
+    def company(self) -> company_pb2.Company:
         """Required. Company has the company's id and the new values."""
 
     @builtins.property
@@ -189,7 +139,7 @@ class UpdateCompanyRequest(message.Message):
     def __init__(
         self,
         *,
-        company: Company | None = ...,
+        company: company_pb2.Company | None = ...,
         update_mask: field_mask_pb2.FieldMask | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["company", b"company", "update_mask", b"update_mask"]  # noqa: Y015

@@ -3,6 +3,7 @@
 import grpc
 import warnings
 
+from dashtrack.companies.v1 import company_pb2 as dashtrack_dot_companies_dot_v1_dot_company__pb2
 from dashtrack.companies.v1 import company_service_pb2 as dashtrack_dot_companies_dot_v1_dot_company__service__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
@@ -38,12 +39,12 @@ class CompanyServiceStub:
         self.CreateCompany = channel.unary_unary(
                 '/dashtrack.companies.v1.CompanyService/CreateCompany',
                 request_serializer=dashtrack_dot_companies_dot_v1_dot_company__service__pb2.CreateCompanyRequest.SerializeToString,
-                response_deserializer=dashtrack_dot_companies_dot_v1_dot_company__service__pb2.Company.FromString,
+                response_deserializer=dashtrack_dot_companies_dot_v1_dot_company__pb2.Company.FromString,
                 _registered_method=True)
         self.GetCompany = channel.unary_unary(
                 '/dashtrack.companies.v1.CompanyService/GetCompany',
                 request_serializer=dashtrack_dot_companies_dot_v1_dot_company__service__pb2.GetCompanyRequest.SerializeToString,
-                response_deserializer=dashtrack_dot_companies_dot_v1_dot_company__service__pb2.Company.FromString,
+                response_deserializer=dashtrack_dot_companies_dot_v1_dot_company__pb2.Company.FromString,
                 _registered_method=True)
         self.ListCompanies = channel.unary_unary(
                 '/dashtrack.companies.v1.CompanyService/ListCompanies',
@@ -53,7 +54,7 @@ class CompanyServiceStub:
         self.UpdateCompany = channel.unary_unary(
                 '/dashtrack.companies.v1.CompanyService/UpdateCompany',
                 request_serializer=dashtrack_dot_companies_dot_v1_dot_company__service__pb2.UpdateCompanyRequest.SerializeToString,
-                response_deserializer=dashtrack_dot_companies_dot_v1_dot_company__service__pb2.Company.FromString,
+                response_deserializer=dashtrack_dot_companies_dot_v1_dot_company__pb2.Company.FromString,
                 _registered_method=True)
 
 
@@ -103,12 +104,12 @@ def add_CompanyServiceServicer_to_server(servicer, server):
             'CreateCompany': grpc.unary_unary_rpc_method_handler(
                     servicer.CreateCompany,
                     request_deserializer=dashtrack_dot_companies_dot_v1_dot_company__service__pb2.CreateCompanyRequest.FromString,
-                    response_serializer=dashtrack_dot_companies_dot_v1_dot_company__service__pb2.Company.SerializeToString,
+                    response_serializer=dashtrack_dot_companies_dot_v1_dot_company__pb2.Company.SerializeToString,
             ),
             'GetCompany': grpc.unary_unary_rpc_method_handler(
                     servicer.GetCompany,
                     request_deserializer=dashtrack_dot_companies_dot_v1_dot_company__service__pb2.GetCompanyRequest.FromString,
-                    response_serializer=dashtrack_dot_companies_dot_v1_dot_company__service__pb2.Company.SerializeToString,
+                    response_serializer=dashtrack_dot_companies_dot_v1_dot_company__pb2.Company.SerializeToString,
             ),
             'ListCompanies': grpc.unary_unary_rpc_method_handler(
                     servicer.ListCompanies,
@@ -118,7 +119,7 @@ def add_CompanyServiceServicer_to_server(servicer, server):
             'UpdateCompany': grpc.unary_unary_rpc_method_handler(
                     servicer.UpdateCompany,
                     request_deserializer=dashtrack_dot_companies_dot_v1_dot_company__service__pb2.UpdateCompanyRequest.FromString,
-                    response_serializer=dashtrack_dot_companies_dot_v1_dot_company__service__pb2.Company.SerializeToString,
+                    response_serializer=dashtrack_dot_companies_dot_v1_dot_company__pb2.Company.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -148,7 +149,7 @@ class CompanyService:
             target,
             '/dashtrack.companies.v1.CompanyService/CreateCompany',
             dashtrack_dot_companies_dot_v1_dot_company__service__pb2.CreateCompanyRequest.SerializeToString,
-            dashtrack_dot_companies_dot_v1_dot_company__service__pb2.Company.FromString,
+            dashtrack_dot_companies_dot_v1_dot_company__pb2.Company.FromString,
             options,
             channel_credentials,
             insecure,
@@ -175,7 +176,7 @@ class CompanyService:
             target,
             '/dashtrack.companies.v1.CompanyService/GetCompany',
             dashtrack_dot_companies_dot_v1_dot_company__service__pb2.GetCompanyRequest.SerializeToString,
-            dashtrack_dot_companies_dot_v1_dot_company__service__pb2.Company.FromString,
+            dashtrack_dot_companies_dot_v1_dot_company__pb2.Company.FromString,
             options,
             channel_credentials,
             insecure,
@@ -229,7 +230,7 @@ class CompanyService:
             target,
             '/dashtrack.companies.v1.CompanyService/UpdateCompany',
             dashtrack_dot_companies_dot_v1_dot_company__service__pb2.UpdateCompanyRequest.SerializeToString,
-            dashtrack_dot_companies_dot_v1_dot_company__service__pb2.Company.FromString,
+            dashtrack_dot_companies_dot_v1_dot_company__pb2.Company.FromString,
             options,
             channel_credentials,
             insecure,

@@ -4,6 +4,7 @@ isort:skip_file
 Companies: the tenants of the platform."""
 
 from collections import abc as abc
+from dashtrack.companies.v1 import company_pb2 as company_pb2
 from dashtrack.companies.v1 import company_service_pb2 as company_service_pb2
 from grpc import aio as aio
 import abc as abc_1
@@ -16,12 +17,12 @@ class CompanyServiceStub:
     """CompanyService owns companies."""
 
     def __init__(self, channel: aio.Channel) -> None: ...
-    CreateCompany: aio.UnaryUnaryMultiCallable[company_service_pb2.CreateCompanyRequest, company_service_pb2.Company]
+    CreateCompany: aio.UnaryUnaryMultiCallable[company_service_pb2.CreateCompanyRequest, company_pb2.Company]
     """CreateCompany adds a company.
 
     Errors: COMPANY_NAME_TAKEN, REQUEST_ID_REUSED.
     """
-    GetCompany: aio.UnaryUnaryMultiCallable[company_service_pb2.GetCompanyRequest, company_service_pb2.Company]
+    GetCompany: aio.UnaryUnaryMultiCallable[company_service_pb2.GetCompanyRequest, company_pb2.Company]
     """GetCompany returns a company.
 
     Errors: COMPANY_NOT_FOUND.
@@ -31,7 +32,7 @@ class CompanyServiceStub:
 
     Errors: PAGE_TOKEN_INVALID.
     """
-    UpdateCompany: aio.UnaryUnaryMultiCallable[company_service_pb2.UpdateCompanyRequest, company_service_pb2.Company]
+    UpdateCompany: aio.UnaryUnaryMultiCallable[company_service_pb2.UpdateCompanyRequest, company_pb2.Company]
     """UpdateCompany changes a company's name, time zone or language.
 
     Errors: COMPANY_NOT_FOUND, COMPANY_NAME_TAKEN, UPDATE_MASK_INVALID, EDIT_CONFLICT.
@@ -44,8 +45,8 @@ class CompanyServiceServicer(metaclass=abc_1.ABCMeta):
     def CreateCompany(
         self,
         request: company_service_pb2.CreateCompanyRequest,
-        context: aio.ServicerContext[company_service_pb2.CreateCompanyRequest, abc.Awaitable[company_service_pb2.Company]],
-    ) -> abc.Awaitable[company_service_pb2.Company]:
+        context: aio.ServicerContext[company_service_pb2.CreateCompanyRequest, abc.Awaitable[company_pb2.Company]],
+    ) -> abc.Awaitable[company_pb2.Company]:
         """CreateCompany adds a company.
 
         Errors: COMPANY_NAME_TAKEN, REQUEST_ID_REUSED.
@@ -55,8 +56,8 @@ class CompanyServiceServicer(metaclass=abc_1.ABCMeta):
     def GetCompany(
         self,
         request: company_service_pb2.GetCompanyRequest,
-        context: aio.ServicerContext[company_service_pb2.GetCompanyRequest, abc.Awaitable[company_service_pb2.Company]],
-    ) -> abc.Awaitable[company_service_pb2.Company]:
+        context: aio.ServicerContext[company_service_pb2.GetCompanyRequest, abc.Awaitable[company_pb2.Company]],
+    ) -> abc.Awaitable[company_pb2.Company]:
         """GetCompany returns a company.
 
         Errors: COMPANY_NOT_FOUND.
@@ -77,8 +78,8 @@ class CompanyServiceServicer(metaclass=abc_1.ABCMeta):
     def UpdateCompany(
         self,
         request: company_service_pb2.UpdateCompanyRequest,
-        context: aio.ServicerContext[company_service_pb2.UpdateCompanyRequest, abc.Awaitable[company_service_pb2.Company]],
-    ) -> abc.Awaitable[company_service_pb2.Company]:
+        context: aio.ServicerContext[company_service_pb2.UpdateCompanyRequest, abc.Awaitable[company_pb2.Company]],
+    ) -> abc.Awaitable[company_pb2.Company]:
         """UpdateCompany changes a company's name, time zone or language.
 
         Errors: COMPANY_NOT_FOUND, COMPANY_NAME_TAKEN, UPDATE_MASK_INVALID, EDIT_CONFLICT.

@@ -180,18 +180,21 @@ class ListRevocationsResponse(message.Message):
 
 @typing.final
 class Revocation(message.Message):
-    """Revocation ends tokens of one session or one subject."""
+    """Revocation ends tokens of one session, one subject or one company."""
 
     DESCRIPTOR: descriptor.Descriptor
 
     SESSION_ID_FIELD_NUMBER: builtins.int
     SUBJECT_FIELD_NUMBER: builtins.int
+    COMPANY_ID_FIELD_NUMBER: builtins.int
     REVOKE_TIME_FIELD_NUMBER: builtins.int
     EXPIRE_TIME_FIELD_NUMBER: builtins.int
     session_id: builtins.str
     """SessionId ends the tokens of one session."""
     subject: builtins.str
     """Subject ends all tokens of a user or a device issued before `revoke_time`."""
+    company_id: builtins.str
+    """CompanyId ends all tokens of a company's people and devices issued before `revoke_time`."""
     @builtins.property
     def revoke_time(self) -> timestamp_pb2.Timestamp:
         """Output only. RevokeTime is when it was revoked; tokens issued after it work."""
@@ -205,13 +208,14 @@ class Revocation(message.Message):
         *,
         session_id: builtins.str = ...,
         subject: builtins.str = ...,
+        company_id: builtins.str = ...,
         revoke_time: timestamp_pb2.Timestamp | None = ...,
         expire_time: timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["expire_time", b"expire_time", "revoke_time", b"revoke_time", "session_id", b"session_id", "subject", b"subject", "target", b"target"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["company_id", b"company_id", "expire_time", b"expire_time", "revoke_time", b"revoke_time", "session_id", b"session_id", "subject", b"subject", "target", b"target"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["expire_time", b"expire_time", "revoke_time", b"revoke_time", "session_id", b"session_id", "subject", b"subject", "target", b"target"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["company_id", b"company_id", "expire_time", b"expire_time", "revoke_time", b"revoke_time", "session_id", b"session_id", "subject", b"subject", "target", b"target"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_target: _TypeAlias = typing.Literal["session_id", "subject"]  # noqa: Y015
+    _WhichOneofReturnType_target: _TypeAlias = typing.Literal["session_id", "subject", "company_id"]  # noqa: Y015
     _WhichOneofArgType_target: _TypeAlias = typing.Literal["target", b"target"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_target) -> _WhichOneofReturnType_target | None: ...

@@ -3,6 +3,7 @@
 isort:skip_file
 What other services ask about companies."""
 
+from dashtrack.companies.v1 import company_pb2 as company_pb2
 from google.protobuf import descriptor as descriptor
 from google.protobuf import message as message
 import builtins as builtins
@@ -44,19 +45,29 @@ class CompanyStanding(message.Message):
 
     COMPANY_ID_FIELD_NUMBER: builtins.int
     TIME_ZONE_FIELD_NUMBER: builtins.int
+    STATE_FIELD_NUMBER: builtins.int
+    QUOTAS_FIELD_NUMBER: builtins.int
     company_id: builtins.str
     """Output only. CompanyId is the company's id."""
     time_zone: builtins.str
     """Output only. TimeZone is the company's IANA time zone."""
+    state: company_pb2.Company.State.ValueType
+    """Output only. State is whether the company may be worked with."""
+    @builtins.property
+    def quotas(self) -> company_pb2.Quotas:
+        """Output only. Quotas are what the company may use."""
+
     def __init__(
         self,
         *,
         company_id: builtins.str = ...,
         time_zone: builtins.str = ...,
+        state: company_pb2.Company.State.ValueType = ...,
+        quotas: company_pb2.Quotas | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["quotas", b"quotas"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["company_id", b"company_id", "time_zone", b"time_zone"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["company_id", b"company_id", "quotas", b"quotas", "state", b"state", "time_zone", b"time_zone"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
