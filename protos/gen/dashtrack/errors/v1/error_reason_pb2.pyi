@@ -74,6 +74,11 @@ class _ErrorReasonEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_ErrorReaso
     """ERROR_REASON_DEADLINE_EXCEEDED: the call did not end in its time; whether
     it had an effect is not known. Status DEADLINE_EXCEEDED.
     """
+    ERROR_REASON_QUOTA_EXCEEDED: _ErrorReason.ValueType  # 13
+    """ERROR_REASON_QUOTA_EXCEEDED: the company's plan allows no more of them. Remove some, or have
+    the plan changed; waiting doesn't help. Metadata: `quota` (`users`, `vehicles`, `devices` or
+    `sensors`), `limit`, `used`. Status FAILED_PRECONDITION.
+    """
     ERROR_REASON_TOKEN_MISSING: _ErrorReason.ValueType  # 20
     """ERROR_REASON_TOKEN_MISSING: the call needs a bearer token. Status UNAUTHENTICATED."""
     ERROR_REASON_TOKEN_INVALID: _ErrorReason.ValueType  # 21
@@ -256,6 +261,11 @@ RESOURCE_EXHAUSTED.
 ERROR_REASON_DEADLINE_EXCEEDED: ErrorReason.ValueType  # 12
 """ERROR_REASON_DEADLINE_EXCEEDED: the call did not end in its time; whether
 it had an effect is not known. Status DEADLINE_EXCEEDED.
+"""
+ERROR_REASON_QUOTA_EXCEEDED: ErrorReason.ValueType  # 13
+"""ERROR_REASON_QUOTA_EXCEEDED: the company's plan allows no more of them. Remove some, or have
+the plan changed; waiting doesn't help. Metadata: `quota` (`users`, `vehicles`, `devices` or
+`sensors`), `limit`, `used`. Status FAILED_PRECONDITION.
 """
 ERROR_REASON_TOKEN_MISSING: ErrorReason.ValueType  # 20
 """ERROR_REASON_TOKEN_MISSING: the call needs a bearer token. Status UNAUTHENTICATED."""
