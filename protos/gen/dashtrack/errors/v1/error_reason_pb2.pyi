@@ -79,6 +79,12 @@ class _ErrorReasonEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_ErrorReaso
     the plan changed; waiting doesn't help. Metadata: `quota` (`users`, `vehicles`, `devices` or
     `sensors`), `limit`, `used`. Status FAILED_PRECONDITION.
     """
+    ERROR_REASON_COMPANY_SUSPENDED: _ErrorReason.ValueType  # 14
+    """ERROR_REASON_COMPANY_SUSPENDED: the company is suspended, and stands still until it is resumed.
+    Metadata: `company_id`. Status FAILED_PRECONDITION; PERMISSION_DENIED to its people when they
+    log in; UNAVAILABLE to its boards, which keep what they have and come back after
+    `RetryInfo.retry_delay`.
+    """
     ERROR_REASON_TOKEN_MISSING: _ErrorReason.ValueType  # 20
     """ERROR_REASON_TOKEN_MISSING: the call needs a bearer token. Status UNAUTHENTICATED."""
     ERROR_REASON_TOKEN_INVALID: _ErrorReason.ValueType  # 21
@@ -203,6 +209,11 @@ class _ErrorReasonEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_ErrorReaso
     """ERROR_REASON_TIME_RANGE_INVALID: `end_time` must be after `start_time` and
     the range no longer than the method allows. Status INVALID_ARGUMENT.
     """
+    ERROR_REASON_UPLOAD_RATE_EXCEEDED: _ErrorReason.ValueType  # 119
+    """ERROR_REASON_UPLOAD_RATE_EXCEEDED: the company's boards together upload more often than its
+    plan allows; nothing of the batch was stored. Try again after `RetryInfo.retry_delay`.
+    Metadata: `limit`, uploads a minute. Status RESOURCE_EXHAUSTED.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorReason lists every value of `google.rpc.ErrorInfo.reason` (written
@@ -266,6 +277,12 @@ ERROR_REASON_QUOTA_EXCEEDED: ErrorReason.ValueType  # 13
 """ERROR_REASON_QUOTA_EXCEEDED: the company's plan allows no more of them. Remove some, or have
 the plan changed; waiting doesn't help. Metadata: `quota` (`users`, `vehicles`, `devices` or
 `sensors`), `limit`, `used`. Status FAILED_PRECONDITION.
+"""
+ERROR_REASON_COMPANY_SUSPENDED: ErrorReason.ValueType  # 14
+"""ERROR_REASON_COMPANY_SUSPENDED: the company is suspended, and stands still until it is resumed.
+Metadata: `company_id`. Status FAILED_PRECONDITION; PERMISSION_DENIED to its people when they
+log in; UNAVAILABLE to its boards, which keep what they have and come back after
+`RetryInfo.retry_delay`.
 """
 ERROR_REASON_TOKEN_MISSING: ErrorReason.ValueType  # 20
 """ERROR_REASON_TOKEN_MISSING: the call needs a bearer token. Status UNAUTHENTICATED."""
@@ -390,4 +407,9 @@ ERROR_REASON_INGEST_OVERLOADED: ErrorReason.ValueType  # 117
 ERROR_REASON_TIME_RANGE_INVALID: ErrorReason.ValueType  # 118
 """ERROR_REASON_TIME_RANGE_INVALID: `end_time` must be after `start_time` and
 the range no longer than the method allows. Status INVALID_ARGUMENT.
+"""
+ERROR_REASON_UPLOAD_RATE_EXCEEDED: ErrorReason.ValueType  # 119
+"""ERROR_REASON_UPLOAD_RATE_EXCEEDED: the company's boards together upload more often than its
+plan allows; nothing of the batch was stored. Try again after `RetryInfo.retry_delay`.
+Metadata: `limit`, uploads a minute. Status RESOURCE_EXHAUSTED.
 """
