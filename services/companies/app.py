@@ -11,16 +11,16 @@ from dashtrack.companies.v1.vehicle_service_pb2_grpc import add_VehicleServiceSe
 
 from services.chassis.ids import new_id
 from services.chassis.service import App, Runtime
-from services.companies.grpc_api import (
-    SERVICE_NAMES,
-    CompanyServicer,
-    DirectoryServicer,
-    VehicleServicer,
-)
+from services.companies.grpc_api import companies as companies_api
+from services.companies.grpc_api import directory as directory_api
+from services.companies.grpc_api import vehicles as vehicles_api
 from services.companies.metrics import CompanyGauge
 from services.companies.settings import CompaniesSettings
-from services.companies.storage.repositories import PostgresTransactions
-from services.companies.usecases import CompanyUseCases, VehicleUseCases
+from services.companies.storage.store import PostgresTransactions
+from services.companies.usecases.companies import CompanyUseCases
+from services.companies.usecases.vehicles import VehicleUseCases
+
+_SERVICE_NAMES = [companies_api.SERVICE_NAME, vehicles_api.SERVICE_NAME, directory_api.SERVICE_NAME]
 
 
 async def build(runtime: Runtime[CompaniesSettings]) -> App:
@@ -30,12 +30,13 @@ async def build(runtime: Runtime[CompaniesSettings]) -> App:
     vehicles = VehicleUseCases(transactions, _now, new_id)
 
     def register(server: grpc.aio.Server) -> None:
-        add_CompanyServiceServicer_to_server(CompanyServicer(companies), server)
-        add_VehicleServiceServicer_to_server(VehicleServicer(vehicles), server)
-        add_DirectoryServiceServicer_to_server(DirectoryServicer(companies, vehicles), server)
+        add_CompanyServiceServicer_to_server(companies_api.CompanyServicer(companies), server)
+        add_VehicleServiceServicer_to_server(vehicles_api.VehicleServicer(vehicles), server)
+        directory = directory_api.DirectoryServicer(companies, vehicles)
+        add_DirectoryServiceServicer_to_server(directory, server)
 
     return App(
-        service_names=SERVICE_NAMES,
+        service_names=_SERVICE_NAMES,
         register=register,
         workers=[CompanyGauge(companies.count_companies, runtime.metrics).worker],
     )

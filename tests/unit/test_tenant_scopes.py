@@ -7,8 +7,10 @@ from types import ModuleType
 import pytest
 
 from services.chassis.identity import TenantScope
-from services.companies import ports as companies_ports
-from services.companies.storage import repositories as companies_storage
+from services.companies.ports import companies as companies_ports
+from services.companies.ports import vehicles as vehicles_ports
+from services.companies.storage import companies as companies_storage
+from services.companies.storage import vehicles as vehicles_storage
 from services.telemetry.ports import registry as telemetry_ports
 from services.telemetry.storage import registry as telemetry_storage
 from services.users import ports as users_ports
@@ -22,6 +24,8 @@ MODULES = [
     telemetry_storage,
     users_ports,
     users_storage,
+    vehicles_ports,
+    vehicles_storage,
 ]
 
 

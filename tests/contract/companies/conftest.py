@@ -7,10 +7,10 @@ from prometheus_client import CollectorRegistry
 
 from services.chassis.database import Database
 from services.chassis.migrations import migrate
-from services.companies.ports import Transactions
+from services.companies.ports.store import Transactions
 from services.companies.settings import CompaniesSettings
 from services.companies.storage import MIGRATIONS
-from services.companies.storage.repositories import PostgresTransactions
+from services.companies.storage.store import PostgresTransactions
 from tests.fixtures.companies_fakes import FakeTransactions
 from tests.fixtures.postgres import FreshDatabase, PostgresServer
 from tests.fixtures.running import run_async

@@ -10,14 +10,9 @@ import pytest
 from services.chassis.errors import EditConflict, RequestIdReused
 from services.chassis.identity import CreationRequest, TenantScope
 from services.chassis.ids import new_id
-from services.companies.domain import (
-    Company,
-    CompanyEdit,
-    CompanyNameTaken,
-    CompanyNotFound,
-    NewCompany,
-)
-from services.companies.ports import Transactions
+from services.companies.domain.companies import Company, CompanyEdit, NewCompany
+from services.companies.domain.errors import CompanyNameTaken, CompanyNotFound
+from services.companies.ports.store import Transactions
 
 EVERYTHING = TenantScope.everything()
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)

@@ -10,16 +10,10 @@ import pytest
 from services.chassis.errors import RequestIdReused
 from services.chassis.identity import CreationRequest, TenantScope
 from services.chassis.ids import new_id
-from services.companies.domain import (
-    Company,
-    CompanyNotFound,
-    NewCompany,
-    NewVehicle,
-    PlateTaken,
-    Vehicle,
-    VehicleNotFound,
-)
-from services.companies.ports import Transactions
+from services.companies.domain.companies import Company, NewCompany
+from services.companies.domain.errors import CompanyNotFound, PlateTaken, VehicleNotFound
+from services.companies.domain.vehicles import NewVehicle, Vehicle
+from services.companies.ports.store import Transactions
 
 EVERYTHING = TenantScope.everything()
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)

@@ -1,20 +1,21 @@
-"""Companies and vehicles survive the way to protobuf, and update masks mean what they say."""
+"""Companies survive the way to protobuf, and update masks mean what they say."""
 
 import uuid
 from datetime import UTC, datetime
 
 import pytest
-from dashtrack.companies.v1 import company_pb2, vehicle_service_pb2
+from dashtrack.companies.v1 import company_pb2
 from dashtrack.companies.v1 import company_service_pb2 as pb
 from google.protobuf.field_mask_pb2 import FieldMask
 from hypothesis import given
 from hypothesis import strategies as st
 
 from services.chassis.errors import InvalidArgument, UpdateMaskInvalid
-from services.chassis.page_tokens import PageTokenInvalid, decode_page_start
-from services.companies import codec
-from services.companies.domain import Company, CompanyEdit, Vehicle
-from services.companies.usecases import Page
+from services.chassis.page_tokens import decode_page_start
+from services.companies.codec import companies as codec
+from services.companies.codec import directory
+from services.companies.domain.companies import Company, CompanyEdit
+from services.companies.usecases.pages import Page
 
 COMPANY_ID = uuid.UUID("01900000-0000-7000-8000-00000000000a")
 
@@ -27,15 +28,6 @@ companies = st.builds(
     time_zone=st.sampled_from(["UTC", "Europe/Lisbon"]),
     language_code=st.sampled_from(["en", "pt"]),
     version=st.integers(1, 2**63 - 1),
-    create_time=moments,
-    update_time=moments,
-)
-vehicles = st.builds(
-    Vehicle,
-    vehicle_id=st.uuids(),
-    company_id=st.uuids(),
-    plate=texts,
-    display_name=texts,
     create_time=moments,
     update_time=moments,
 )
@@ -52,21 +44,8 @@ def test_companies_are_written_whole(company: Company) -> None:
     assert message.etag == company.etag
     assert message.create_time.ToDatetime(UTC) == company.create_time
     assert message.update_time.ToDatetime(UTC) == company.update_time
-    standing = codec.encode_company_standing(company)
+    standing = directory.encode_company_standing(company)
     assert (standing.company_id, standing.time_zone) == (message.company_id, company.time_zone)
-
-
-@given(vehicles)
-def test_vehicles_are_written_whole(vehicle: Vehicle) -> None:
-    """Every fact about a vehicle is in the message, in its own field."""
-    message = codec.encode_vehicle(vehicle)
-
-    assert message.vehicle_id == str(vehicle.vehicle_id)
-    assert message.company_id == str(vehicle.company_id)
-    assert (message.plate, message.display_name) == (vehicle.plate, vehicle.display_name)
-    assert message.create_time.ToDatetime(UTC) == vehicle.create_time
-    assert message.update_time.ToDatetime(UTC) == vehicle.update_time
-    assert codec.encode_vehicle_standing(vehicle).vehicle_id == message.vehicle_id
 
 
 def decoded(company: company_pb2.Company, *paths: str) -> CompanyEdit:
@@ -109,22 +88,6 @@ def test_updates_name_their_company() -> None:
         codec.decode_edit(pb.UpdateCompanyRequest(company=company_pb2.Company(display_name="Ace")))
 
     assert [violation.field for violation in refusal.value.violations] == ["company.company_id"]
-
-
-def test_page_tokens_lead_on_within_their_list() -> None:
-    """A token leads to where its page ended, and is refused by another list or filter."""
-    request = vehicle_service_pb2.ListVehiclesRequest(company_id=str(COMPANY_ID))
-    page: Page[Vehicle] = Page([], COMPANY_ID)
-    token = codec.encode_vehicle_page(page, request).next_page_token
-    request.page_token, request.page_size = token, 7
-
-    assert decode_page_start(request) == COMPANY_ID
-    for other in (
-        vehicle_service_pb2.ListVehiclesRequest(page_token=token),
-        pb.ListCompaniesRequest(page_token=token),
-    ):
-        with pytest.raises(PageTokenInvalid):
-            decode_page_start(other)
 
 
 def test_the_last_page_has_no_token() -> None:

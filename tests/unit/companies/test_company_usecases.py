@@ -1,4 +1,4 @@
-"""What can be done with companies and vehicles, by whom, and what it leaves behind."""
+"""What can be done with companies, by whom, and what it leaves behind."""
 
 import uuid
 from dataclasses import replace
@@ -7,16 +7,10 @@ import pytest
 
 from services.chassis.errors import EditConflict, InvalidArgument, RequestIdReused
 from services.chassis.identity import Caller, Role
-from services.companies.domain import (
-    Company,
-    CompanyEdit,
+from services.companies.domain.companies import Company, CompanyEdit, NewCompany
+from services.companies.domain.errors import (
     CompanyNameTaken,
     CompanyNotFound,
-    CompanyRequired,
-    NewCompany,
-    NewVehicle,
-    PlateTaken,
-    VehicleNotFound,
 )
 from tests.fixtures.companies_fakes import CompaniesOnFakes
 from tests.fixtures.users_fakes import caller_with
@@ -162,93 +156,3 @@ async def test_stale_etags_are_refused(fakes: CompaniesOnFakes) -> None:
         await fakes.companies.update_company(
             MASTER, company.company_id, replace(edit, display_name="Other")
         )
-
-
-async def test_vehicles_belong_to_the_callers_company(fakes: CompaniesOnFakes) -> None:
-    """Whoever names no company means their own; the plate is in capitals and is the name."""
-    company = await have(fakes)
-
-    vehicle = await fakes.vehicles.create_vehicle(member(company), NewVehicle(None, "aa-01 bb "))
-
-    assert vehicle.company_id == company.company_id
-    assert (vehicle.plate, vehicle.display_name) == ("AA-01 BB", "AA-01 BB")
-    assert await fakes.vehicles.get_vehicle(member(company), vehicle.vehicle_id) == vehicle
-
-
-async def test_masters_name_the_company_of_a_vehicle(fakes: CompaniesOnFakes) -> None:
-    """A master has no company that could be meant."""
-    with pytest.raises(CompanyRequired):
-        await fakes.vehicles.create_vehicle(MASTER, NewVehicle(None, "AA01"))
-
-
-async def test_foreign_companies_get_no_vehicles(fakes: CompaniesOnFakes) -> None:
-    """A foreign company answers as one that does not exist."""
-    own, foreign = await have(fakes, "Own"), await have(fakes, "Foreign")
-
-    for company_id in (foreign.company_id, uuid.uuid4()):
-        with pytest.raises(CompanyNotFound):
-            await fakes.vehicles.create_vehicle(member(own), NewVehicle(company_id, "AA01"))
-        with pytest.raises(CompanyNotFound):
-            await fakes.vehicles.list_vehicles(
-                member(own), company_id=company_id, after=None, limit=10
-            )
-
-
-async def test_plates_are_unique_within_a_company(fakes: CompaniesOnFakes) -> None:
-    """The same plate is taken in one company in any case, and free in another."""
-    own, other = await have(fakes, "Own"), await have(fakes, "Other")
-    await fakes.vehicles.create_vehicle(MASTER, NewVehicle(own.company_id, "AA01"))
-
-    await fakes.vehicles.create_vehicle(MASTER, NewVehicle(other.company_id, "AA01"))
-    with pytest.raises(PlateTaken) as refusal:
-        await fakes.vehicles.create_vehicle(MASTER, NewVehicle(own.company_id, "aa01"))
-
-    assert refusal.value.metadata == {"plate": "AA01"}
-
-
-async def test_repeated_requests_make_one_vehicle(fakes: CompaniesOnFakes) -> None:
-    """A retry returns the vehicle; other content under the same id is refused."""
-    company, request_id = await have(fakes), uuid.uuid4()
-    new = NewVehicle(company.company_id, "AA01", request_id=request_id)
-    made = await fakes.vehicles.create_vehicle(MASTER, new)
-
-    assert await fakes.vehicles.create_vehicle(MASTER, new) == made
-    with pytest.raises(RequestIdReused) as refusal:
-        await fakes.vehicles.create_vehicle(MASTER, replace(new, plate="AA02"))
-    assert refusal.value.metadata == {"request_id": str(request_id)}
-
-
-async def test_vehicle_lists_keep_to_companies(fakes: CompaniesOnFakes) -> None:
-    """Members list their own; a master all, or one company's; pages go on."""
-    own, foreign = await have(fakes, "Own"), await have(fakes, "Foreign")
-    create = fakes.vehicles.create_vehicle
-    ours = [await create(MASTER, NewVehicle(own.company_id, f"AA0{n}")) for n in range(3)]
-    theirs = await create(MASTER, NewVehicle(foreign.company_id, "BB01"))
-
-    first = await fakes.vehicles.list_vehicles(member(own), company_id=None, after=None, limit=2)
-    rest = await fakes.vehicles.list_vehicles(
-        member(own), company_id=own.company_id, after=first.next_after, limit=2
-    )
-    every = await fakes.vehicles.list_vehicles(MASTER, company_id=None, after=None, limit=10)
-    one = await fakes.vehicles.list_vehicles(
-        MASTER, company_id=foreign.company_id, after=None, limit=10
-    )
-
-    assert [*first.items, *rest.items] == ours
-    assert rest.next_after is None
-    assert every.items == [*ours, theirs]
-    assert one.items == [theirs]
-
-
-async def test_vehicles_are_found_in_their_company_alone(fakes: CompaniesOnFakes) -> None:
-    """Neither a member nor another service finds a vehicle under the wrong company."""
-    own, foreign = await have(fakes, "Own"), await have(fakes, "Foreign")
-    vehicle = await fakes.vehicles.create_vehicle(MASTER, NewVehicle(own.company_id, "AA01"))
-
-    assert await fakes.vehicles.get_vehicle_of(own.company_id, vehicle.vehicle_id) == vehicle
-    with pytest.raises(VehicleNotFound):
-        await fakes.vehicles.get_vehicle_of(foreign.company_id, vehicle.vehicle_id)
-    for vehicle_id in (vehicle.vehicle_id, uuid.uuid4()):
-        with pytest.raises(VehicleNotFound) as refusal:
-            await fakes.vehicles.get_vehicle(member(foreign), vehicle_id)
-        assert refusal.value.metadata == {"vehicle_id": str(vehicle_id)}

@@ -1,21 +1,14 @@
-"""Companies and vehicles between protobuf and the domain; pure functions."""
+"""Companies between protobuf and the domain."""
 
 import uuid
 
-from dashtrack.companies.internal.v1 import directory_service_pb2
-from dashtrack.companies.v1 import company_pb2, company_service_pb2, vehicle_service_pb2
+from dashtrack.companies.v1 import company_pb2, company_service_pb2
 
 from services.chassis.errors import UpdateMaskInvalid, invalid_field
 from services.chassis.fields import decode_optional_id, encode_time
 from services.chassis.page_tokens import encode_next_page
-from services.companies.domain import (
-    Company,
-    CompanyEdit,
-    NewCompany,
-    NewVehicle,
-    Vehicle,
-)
-from services.companies.usecases import Page
+from services.companies.domain.companies import Company, CompanyEdit, NewCompany
+from services.companies.usecases.pages import Page
 
 _CHANGEABLE = frozenset({"display_name", "time_zone", "language_code"})
 
@@ -52,32 +45,12 @@ def decode_edit(
     return uuid.UUID(company.company_id), edit
 
 
-def decode_new_vehicle(request: vehicle_service_pb2.CreateVehicleRequest) -> NewVehicle:
-    """Read what a creation asks for."""
-    return NewVehicle(
-        company_id=decode_optional_id(request.vehicle.company_id),
-        plate=request.vehicle.plate,
-        display_name=request.vehicle.display_name,
-        request_id=decode_optional_id(request.request_id),
-    )
-
-
 def encode_company_page(
     page: Page[Company], request: company_service_pb2.ListCompaniesRequest
 ) -> company_service_pb2.ListCompaniesResponse:
     """Write a page, and the token that gets the next one."""
     return company_service_pb2.ListCompaniesResponse(
         companies=map(encode_company, page.items),
-        next_page_token=encode_next_page(page.next_after, request),
-    )
-
-
-def encode_vehicle_page(
-    page: Page[Vehicle], request: vehicle_service_pb2.ListVehiclesRequest
-) -> vehicle_service_pb2.ListVehiclesResponse:
-    """Write a page, and the token that gets the next one."""
-    return vehicle_service_pb2.ListVehiclesResponse(
-        vehicles=map(encode_vehicle, page.items),
         next_page_token=encode_next_page(page.next_after, request),
     )
 
@@ -93,27 +66,3 @@ def encode_company(company: Company) -> company_pb2.Company:
         update_time=encode_time(company.update_time),
         etag=company.etag,
     )
-
-
-def encode_vehicle(vehicle: Vehicle) -> vehicle_service_pb2.Vehicle:
-    """Write a vehicle as callers see it."""
-    return vehicle_service_pb2.Vehicle(
-        vehicle_id=str(vehicle.vehicle_id),
-        company_id=str(vehicle.company_id),
-        plate=vehicle.plate,
-        display_name=vehicle.display_name,
-        create_time=encode_time(vehicle.create_time),
-        update_time=encode_time(vehicle.update_time),
-    )
-
-
-def encode_company_standing(company: Company) -> directory_service_pb2.CompanyStanding:
-    """Write what other services need to know of a company."""
-    return directory_service_pb2.CompanyStanding(
-        company_id=str(company.company_id), time_zone=company.time_zone
-    )
-
-
-def encode_vehicle_standing(vehicle: Vehicle) -> directory_service_pb2.VehicleStanding:
-    """Write what other services need to know of a vehicle."""
-    return directory_service_pb2.VehicleStanding(vehicle_id=str(vehicle.vehicle_id))

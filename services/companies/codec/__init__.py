@@ -1,0 +1,1 @@
+"""Companies and what is theirs between protobuf and the domain; pure functions."""

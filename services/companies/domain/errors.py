@@ -1,0 +1,60 @@
+"""What can go wrong with companies and what is theirs."""
+
+import uuid
+
+from services.chassis.errors import DomainError, FieldViolation, InvalidArgument, Kind
+
+
+class CompanyNotFound(DomainError):
+    """No company with this id is in the caller's reach."""
+
+    kind = Kind.NOT_FOUND
+    reason = "COMPANY_NOT_FOUND"
+
+    def __init__(self, company_id: uuid.UUID) -> None:
+        """Name the id that was asked for."""
+        super().__init__("There is no such company.", company_id=str(company_id))
+
+
+class CompanyNameTaken(DomainError):
+    """Another company has this name, in whatever case."""
+
+    kind = Kind.ALREADY_EXISTS
+    reason = "COMPANY_NAME_TAKEN"
+
+    def __init__(self) -> None:
+        """Say it in words; the name is the caller's own."""
+        super().__init__("Another company has this name.")
+
+
+class CompanyRequired(InvalidArgument):
+    """A vehicle belongs to a company, and the caller has none that could be meant."""
+
+    reason = "COMPANY_REQUIRED"
+
+    def __init__(self) -> None:
+        """Point at the field."""
+        message = "A vehicle belongs to a company."
+        super().__init__(message, violations=[FieldViolation("vehicle.company_id", message)])
+
+
+class VehicleNotFound(DomainError):
+    """No vehicle with this id is in the caller's reach."""
+
+    kind = Kind.NOT_FOUND
+    reason = "VEHICLE_NOT_FOUND"
+
+    def __init__(self, vehicle_id: uuid.UUID) -> None:
+        """Name the id that was asked for."""
+        super().__init__("There is no such vehicle.", vehicle_id=str(vehicle_id))
+
+
+class PlateTaken(DomainError):
+    """The company has a vehicle with this plate already."""
+
+    kind = Kind.ALREADY_EXISTS
+    reason = "PLATE_TAKEN"
+
+    def __init__(self, plate: str) -> None:
+        """Name the plate."""
+        super().__init__("The company has a vehicle with this plate.", plate=plate)

@@ -1,0 +1,1 @@
+"""The gRPC services: each method decodes a call, runs its use case, encodes the outcome."""

@@ -1,0 +1,35 @@
+"""The transactions that the repositories live in."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from services.chassis.database import Database
+from services.companies.domain.errors import CompanyNameTaken
+from services.companies.storage.companies import PostgresCompanyRepository
+from services.companies.storage.tables.companies import COMPANY_NAME_KEY
+from services.companies.storage.vehicles import PostgresVehicleRepository
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresUnitOfWork:
+    """What one database transaction reaches."""
+
+    companies: PostgresCompanyRepository
+    vehicles: PostgresVehicleRepository
+
+
+class PostgresTransactions:
+    """Begins database transactions."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[PostgresUnitOfWork]:
+        """Open a transaction."""
+        constraints = {COMPANY_NAME_KEY: CompanyNameTaken}
+        async with self._database.transaction(constraints=constraints) as session:
+            yield PostgresUnitOfWork(
+                PostgresCompanyRepository(session), PostgresVehicleRepository(session)
+            )

@@ -1,0 +1,9 @@
+"""What the service's tables are declared in."""
+
+import sqlalchemy as sa
+from sqlalchemy.orm import registry
+from sqlmodel import SQLModel
+
+
+class CompaniesModel(SQLModel, registry=registry(metadata=sa.MetaData())):
+    """Base of the service's tables: services that share a process share no metadata."""

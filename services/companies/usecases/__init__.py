@@ -1,0 +1,1 @@
+"""What can be done with companies and what is theirs; transactions begin and end here."""
