@@ -35,6 +35,7 @@ _ALWAYS = (
 )
 _WITH_TOKEN = ("TOKEN_MISSING", "TOKEN_INVALID", "TOKEN_EXPIRED", "TOKEN_REVOKED", "TOKEN_AUDIENCE")
 _FOR_PEOPLE = ("PERMISSION_DENIED",)
+_UNLESS_OPEN_TO_RESTRICTED = ("TWO_FACTOR_ENROLLMENT_REQUIRED",)
 _LISTED = re.compile(r"\n\s*Errors: (?P<reasons>[^.]*)\.", re.DOTALL)
 _REASON = re.compile(r"[A-Z][A-Z_]+[A-Z]")
 _STATUS = re.compile(r"Status (?P<code>[A-Z_]+)(?:, (?P<http>\d{3}))?")
@@ -76,6 +77,8 @@ def reasons(rpc: Rpc, known: Mapping[str, Reason], comments: Mapping[str, str]) 
         names += _WITH_TOKEN
     if rpc.access.roles:
         names += _FOR_PEOPLE
+        if not rpc.access.open_to:
+            names += _UNLESS_OPEN_TO_RESTRICTED
     return [known[name] for name in dict.fromkeys(names)]
 
 

@@ -495,6 +495,7 @@ class Session(message.Message):
     USER_ID_FIELD_NUMBER: builtins.int
     ROLE_FIELD_NUMBER: builtins.int
     COMPANY_ID_FIELD_NUMBER: builtins.int
+    RESTRICTION_FIELD_NUMBER: builtins.int
     access_token: builtins.str
     """Output only. AccessToken goes into `authorization: Bearer ...` of every call."""
     expires_in_s: builtins.int
@@ -509,6 +510,11 @@ class Session(message.Message):
     """Output only. Role is the person's role."""
     company_id: builtins.str
     """Output only. CompanyId is the person's company, a UUID; empty for `master`."""
+    restriction: options_pb2.Restriction.ValueType
+    """Output only. Restriction is what the person must do first; until then the access token
+    opens Logout and what the restriction is about, and everything else is refused with
+    TWO_FACTOR_ENROLLMENT_REQUIRED. Left out if there is none.
+    """
     def __init__(
         self,
         *,
@@ -519,9 +525,10 @@ class Session(message.Message):
         user_id: builtins.str = ...,
         role: options_pb2.Role.ValueType = ...,
         company_id: builtins.str = ...,
+        restriction: options_pb2.Restriction.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["access_token", b"access_token", "company_id", b"company_id", "expires_in_s", b"expires_in_s", "refresh_token", b"refresh_token", "role", b"role", "token_type", b"token_type", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["access_token", b"access_token", "company_id", b"company_id", "expires_in_s", b"expires_in_s", "refresh_token", b"refresh_token", "restriction", b"restriction", "role", b"role", "token_type", b"token_type", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...

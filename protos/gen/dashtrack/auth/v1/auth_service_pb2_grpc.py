@@ -120,9 +120,12 @@ class AuthServiceServicer:
 
     def Login(self, request, context):
         """Login opens a session with an e-mail address and a password, and a code of
-        the authenticator if the person has one.
+        the authenticator if the person has one. Whoever must have one by their
+        company's rule, and has none, gets a session with a `restriction`. A company
+        can limit the sessions of a person: the one used longest ago ends.
 
-        Errors: CREDENTIALS_INVALID, TWO_FACTOR_REQUIRED, TWO_FACTOR_INVALID, LOGIN_THROTTLED.
+        Errors: CREDENTIALS_INVALID, TWO_FACTOR_REQUIRED, TWO_FACTOR_INVALID, LOGIN_THROTTLED,
+        COMPANY_SUSPENDED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -130,9 +133,10 @@ class AuthServiceServicer:
 
     def RefreshSession(self, request, context):
         """RefreshSession exchanges a refresh token for new tokens. Each refresh
-        token works once; using an old one again ends the session.
+        token works once; using an old one again ends the session. Rules of the
+        company that changed, and an authenticator that was enrolled, count from here on.
 
-        Errors: REFRESH_TOKEN_INVALID, REFRESH_TOKEN_REUSED.
+        Errors: REFRESH_TOKEN_INVALID, REFRESH_TOKEN_REUSED, COMPANY_SUSPENDED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -176,7 +180,7 @@ class AuthServiceServicer:
     def AcceptInvitation(self, request, context):
         """AcceptInvitation sets an invited person's first password and opens a session.
 
-        Errors: INVITATION_INVALID, PASSWORD_TOO_WEAK, LOGIN_THROTTLED.
+        Errors: INVITATION_INVALID, PASSWORD_TOO_WEAK, LOGIN_THROTTLED, COMPANY_SUSPENDED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -206,7 +210,7 @@ class AuthServiceServicer:
         sessions of its owner. A code works once, for half an hour, and not after
         five wrong ones.
 
-        Errors: RESET_CODE_INVALID, PASSWORD_TOO_WEAK, LOGIN_THROTTLED.
+        Errors: RESET_CODE_INVALID, PASSWORD_TOO_WEAK, LOGIN_THROTTLED, COMPANY_SUSPENDED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -225,6 +229,7 @@ class AuthServiceServicer:
 
     def ConfirmTotp(self, request, context):
         """ConfirmTotp turns the authenticator on, and returns codes for when it is lost.
+        After five wrong codes the secret is forgotten, and has to be enrolled anew.
 
         Errors: TWO_FACTOR_INVALID, TOTP_NOT_ENROLLED, TOTP_ENABLED.
         """
@@ -233,10 +238,11 @@ class AuthServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def DisableTotp(self, request, context):
-        """DisableTotp forgets the authenticator and its backup codes.
+        """DisableTotp forgets the authenticator and its backup codes, unless the
+        person's company wants everybody of their role to have one.
 
         Errors: CREDENTIALS_INVALID, TWO_FACTOR_REQUIRED, TWO_FACTOR_INVALID,
-        TOTP_NOT_ENROLLED, LOGIN_THROTTLED.
+        TOTP_NOT_ENROLLED, TWO_FACTOR_MANDATORY, LOGIN_THROTTLED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -20,15 +20,19 @@ class AuthServiceStub:
     def __init__(self, channel: aio.Channel) -> None: ...
     Login: aio.UnaryUnaryMultiCallable[auth_service_pb2.LoginRequest, auth_service_pb2.Session]
     """Login opens a session with an e-mail address and a password, and a code of
-    the authenticator if the person has one.
+    the authenticator if the person has one. Whoever must have one by their
+    company's rule, and has none, gets a session with a `restriction`. A company
+    can limit the sessions of a person: the one used longest ago ends.
 
-    Errors: CREDENTIALS_INVALID, TWO_FACTOR_REQUIRED, TWO_FACTOR_INVALID, LOGIN_THROTTLED.
+    Errors: CREDENTIALS_INVALID, TWO_FACTOR_REQUIRED, TWO_FACTOR_INVALID, LOGIN_THROTTLED,
+    COMPANY_SUSPENDED.
     """
     RefreshSession: aio.UnaryUnaryMultiCallable[auth_service_pb2.RefreshSessionRequest, auth_service_pb2.Session]
     """RefreshSession exchanges a refresh token for new tokens. Each refresh
-    token works once; using an old one again ends the session.
+    token works once; using an old one again ends the session. Rules of the
+    company that changed, and an authenticator that was enrolled, count from here on.
 
-    Errors: REFRESH_TOKEN_INVALID, REFRESH_TOKEN_REUSED.
+    Errors: REFRESH_TOKEN_INVALID, REFRESH_TOKEN_REUSED, COMPANY_SUSPENDED.
     """
     Logout: aio.UnaryUnaryMultiCallable[auth_service_pb2.LogoutRequest, empty_pb2.Empty]
     """Logout ends the caller's session; its tokens stop working everywhere
@@ -52,7 +56,7 @@ class AuthServiceStub:
     AcceptInvitation: aio.UnaryUnaryMultiCallable[auth_service_pb2.AcceptInvitationRequest, auth_service_pb2.Session]
     """AcceptInvitation sets an invited person's first password and opens a session.
 
-    Errors: INVITATION_INVALID, PASSWORD_TOO_WEAK, LOGIN_THROTTLED.
+    Errors: INVITATION_INVALID, PASSWORD_TOO_WEAK, LOGIN_THROTTLED, COMPANY_SUSPENDED.
     """
     ChangePassword: aio.UnaryUnaryMultiCallable[auth_service_pb2.ChangePasswordRequest, empty_pb2.Empty]
     """ChangePassword replaces the caller's password and ends all their other sessions.
@@ -70,7 +74,7 @@ class AuthServiceStub:
     sessions of its owner. A code works once, for half an hour, and not after
     five wrong ones.
 
-    Errors: RESET_CODE_INVALID, PASSWORD_TOO_WEAK, LOGIN_THROTTLED.
+    Errors: RESET_CODE_INVALID, PASSWORD_TOO_WEAK, LOGIN_THROTTLED, COMPANY_SUSPENDED.
     """
     EnrollTotp: aio.UnaryUnaryMultiCallable[auth_service_pb2.EnrollTotpRequest, auth_service_pb2.TotpEnrollment]
     """EnrollTotp makes the secret of an authenticator (RFC 6238). Logins ask for
@@ -81,14 +85,16 @@ class AuthServiceStub:
     """
     ConfirmTotp: aio.UnaryUnaryMultiCallable[auth_service_pb2.ConfirmTotpRequest, auth_service_pb2.BackupCodes]
     """ConfirmTotp turns the authenticator on, and returns codes for when it is lost.
+    After five wrong codes the secret is forgotten, and has to be enrolled anew.
 
     Errors: TWO_FACTOR_INVALID, TOTP_NOT_ENROLLED, TOTP_ENABLED.
     """
     DisableTotp: aio.UnaryUnaryMultiCallable[auth_service_pb2.DisableTotpRequest, empty_pb2.Empty]
-    """DisableTotp forgets the authenticator and its backup codes.
+    """DisableTotp forgets the authenticator and its backup codes, unless the
+    person's company wants everybody of their role to have one.
 
     Errors: CREDENTIALS_INVALID, TWO_FACTOR_REQUIRED, TWO_FACTOR_INVALID,
-    TOTP_NOT_ENROLLED, LOGIN_THROTTLED.
+    TOTP_NOT_ENROLLED, TWO_FACTOR_MANDATORY, LOGIN_THROTTLED.
     """
     RegenerateBackupCodes: aio.UnaryUnaryMultiCallable[auth_service_pb2.RegenerateBackupCodesRequest, auth_service_pb2.BackupCodes]
     """RegenerateBackupCodes returns new backup codes; the earlier ones stop working.
@@ -109,9 +115,12 @@ class AuthServiceServicer(metaclass=abc_1.ABCMeta):
         context: aio.ServicerContext[auth_service_pb2.LoginRequest, abc.Awaitable[auth_service_pb2.Session]],
     ) -> abc.Awaitable[auth_service_pb2.Session]:
         """Login opens a session with an e-mail address and a password, and a code of
-        the authenticator if the person has one.
+        the authenticator if the person has one. Whoever must have one by their
+        company's rule, and has none, gets a session with a `restriction`. A company
+        can limit the sessions of a person: the one used longest ago ends.
 
-        Errors: CREDENTIALS_INVALID, TWO_FACTOR_REQUIRED, TWO_FACTOR_INVALID, LOGIN_THROTTLED.
+        Errors: CREDENTIALS_INVALID, TWO_FACTOR_REQUIRED, TWO_FACTOR_INVALID, LOGIN_THROTTLED,
+        COMPANY_SUSPENDED.
         """
 
     @abc_1.abstractmethod
@@ -121,9 +130,10 @@ class AuthServiceServicer(metaclass=abc_1.ABCMeta):
         context: aio.ServicerContext[auth_service_pb2.RefreshSessionRequest, abc.Awaitable[auth_service_pb2.Session]],
     ) -> abc.Awaitable[auth_service_pb2.Session]:
         """RefreshSession exchanges a refresh token for new tokens. Each refresh
-        token works once; using an old one again ends the session.
+        token works once; using an old one again ends the session. Rules of the
+        company that changed, and an authenticator that was enrolled, count from here on.
 
-        Errors: REFRESH_TOKEN_INVALID, REFRESH_TOKEN_REUSED.
+        Errors: REFRESH_TOKEN_INVALID, REFRESH_TOKEN_REUSED, COMPANY_SUSPENDED.
         """
 
     @abc_1.abstractmethod
@@ -177,7 +187,7 @@ class AuthServiceServicer(metaclass=abc_1.ABCMeta):
     ) -> abc.Awaitable[auth_service_pb2.Session]:
         """AcceptInvitation sets an invited person's first password and opens a session.
 
-        Errors: INVITATION_INVALID, PASSWORD_TOO_WEAK, LOGIN_THROTTLED.
+        Errors: INVITATION_INVALID, PASSWORD_TOO_WEAK, LOGIN_THROTTLED, COMPANY_SUSPENDED.
         """
 
     @abc_1.abstractmethod
@@ -213,7 +223,7 @@ class AuthServiceServicer(metaclass=abc_1.ABCMeta):
         sessions of its owner. A code works once, for half an hour, and not after
         five wrong ones.
 
-        Errors: RESET_CODE_INVALID, PASSWORD_TOO_WEAK, LOGIN_THROTTLED.
+        Errors: RESET_CODE_INVALID, PASSWORD_TOO_WEAK, LOGIN_THROTTLED, COMPANY_SUSPENDED.
         """
 
     @abc_1.abstractmethod
@@ -236,6 +246,7 @@ class AuthServiceServicer(metaclass=abc_1.ABCMeta):
         context: aio.ServicerContext[auth_service_pb2.ConfirmTotpRequest, abc.Awaitable[auth_service_pb2.BackupCodes]],
     ) -> abc.Awaitable[auth_service_pb2.BackupCodes]:
         """ConfirmTotp turns the authenticator on, and returns codes for when it is lost.
+        After five wrong codes the secret is forgotten, and has to be enrolled anew.
 
         Errors: TWO_FACTOR_INVALID, TOTP_NOT_ENROLLED, TOTP_ENABLED.
         """
@@ -246,10 +257,11 @@ class AuthServiceServicer(metaclass=abc_1.ABCMeta):
         request: auth_service_pb2.DisableTotpRequest,
         context: aio.ServicerContext[auth_service_pb2.DisableTotpRequest, abc.Awaitable[empty_pb2.Empty]],
     ) -> abc.Awaitable[empty_pb2.Empty]:
-        """DisableTotp forgets the authenticator and its backup codes.
+        """DisableTotp forgets the authenticator and its backup codes, unless the
+        person's company wants everybody of their role to have one.
 
         Errors: CREDENTIALS_INVALID, TWO_FACTOR_REQUIRED, TWO_FACTOR_INVALID,
-        TOTP_NOT_ENROLLED, LOGIN_THROTTLED.
+        TOTP_NOT_ENROLLED, TWO_FACTOR_MANDATORY, LOGIN_THROTTLED.
         """
 
     @abc_1.abstractmethod
