@@ -183,3 +183,25 @@ class EditConflict(DomainError):
 
     kind = Kind.CONFLICT
     reason = "EDIT_CONFLICT"
+
+
+class QuotaExceeded(DomainError):
+    """The company has as many of something as its plan allows, and waiting doesn't change that."""
+
+    kind = Kind.PRECONDITION
+    reason = "QUOTA_EXCEEDED"
+
+    def __init__(self, quota: str, *, limit: int, used: int) -> None:
+        """Name what there may be no more of, in the plural, and how many there may be and are."""
+        message = f"The plan allows {limit} {quota}, and there are {used}."
+        super().__init__(message, quota=quota, limit=str(limit), used=str(used))
+
+
+def require_quota(quota: str, *, limit: int, used: int) -> None:
+    """Make sure that one more is allowed; a limit of 0 is none.
+
+    Raises:
+        QuotaExceeded: there are as many as there may be.
+    """
+    if limit and used >= limit:
+        raise QuotaExceeded(quota, limit=limit, used=used)

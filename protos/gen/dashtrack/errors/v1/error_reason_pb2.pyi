@@ -74,6 +74,17 @@ class _ErrorReasonEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_ErrorReaso
     """ERROR_REASON_DEADLINE_EXCEEDED: the call did not end in its time; whether
     it had an effect is not known. Status DEADLINE_EXCEEDED.
     """
+    ERROR_REASON_QUOTA_EXCEEDED: _ErrorReason.ValueType  # 13
+    """ERROR_REASON_QUOTA_EXCEEDED: the company's plan allows no more of them. Remove some, or have
+    the plan changed; waiting doesn't help. Metadata: `quota` (`users`, `vehicles`, `devices` or
+    `sensors`), `limit`, `used`. Status FAILED_PRECONDITION.
+    """
+    ERROR_REASON_COMPANY_SUSPENDED: _ErrorReason.ValueType  # 14
+    """ERROR_REASON_COMPANY_SUSPENDED: the company is suspended, and stands still until it is resumed.
+    Metadata: `company_id`. Status FAILED_PRECONDITION; PERMISSION_DENIED to its people when they
+    log in; UNAVAILABLE to its boards, which keep what they have and come back after
+    `RetryInfo.retry_delay`.
+    """
     ERROR_REASON_TOKEN_MISSING: _ErrorReason.ValueType  # 20
     """ERROR_REASON_TOKEN_MISSING: the call needs a bearer token. Status UNAUTHENTICATED."""
     ERROR_REASON_TOKEN_INVALID: _ErrorReason.ValueType  # 21
@@ -160,10 +171,6 @@ class _ErrorReasonEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_ErrorReaso
     """ERROR_REASON_VEHICLE_NOT_FOUND: no such vehicle in reach. Metadata: `vehicle_id`. Status NOT_FOUND."""
     ERROR_REASON_PLATE_TAKEN: _ErrorReason.ValueType  # 83
     """ERROR_REASON_PLATE_TAKEN: the company has a vehicle with this plate. Metadata: `plate`. Status ALREADY_EXISTS."""
-    ERROR_REASON_COMPANY_SUSPENDED: _ErrorReason.ValueType  # 85
-    """ERROR_REASON_COMPANY_SUSPENDED: the company is suspended or being deleted. Metadata: `company_id`.
-    Status PERMISSION_DENIED to its people.
-    """
     ERROR_REASON_DEVICE_NOT_FOUND: _ErrorReason.ValueType  # 100
     """ERROR_REASON_DEVICE_NOT_FOUND: no such device in reach. Metadata: `device_id`. Status NOT_FOUND."""
     ERROR_REASON_HARDWARE_ID_TAKEN: _ErrorReason.ValueType  # 101
@@ -209,6 +216,11 @@ class _ErrorReasonEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_ErrorReaso
     ERROR_REASON_TIME_RANGE_INVALID: _ErrorReason.ValueType  # 118
     """ERROR_REASON_TIME_RANGE_INVALID: `end_time` must be after `start_time` and
     the range no longer than the method allows. Status INVALID_ARGUMENT.
+    """
+    ERROR_REASON_UPLOAD_RATE_EXCEEDED: _ErrorReason.ValueType  # 119
+    """ERROR_REASON_UPLOAD_RATE_EXCEEDED: the company's boards together upload more often than its
+    plan allows; nothing of the batch was stored. Try again after `RetryInfo.retry_delay`.
+    Metadata: `limit`, uploads a minute. Status RESOURCE_EXHAUSTED.
     """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
@@ -268,6 +280,17 @@ RESOURCE_EXHAUSTED.
 ERROR_REASON_DEADLINE_EXCEEDED: ErrorReason.ValueType  # 12
 """ERROR_REASON_DEADLINE_EXCEEDED: the call did not end in its time; whether
 it had an effect is not known. Status DEADLINE_EXCEEDED.
+"""
+ERROR_REASON_QUOTA_EXCEEDED: ErrorReason.ValueType  # 13
+"""ERROR_REASON_QUOTA_EXCEEDED: the company's plan allows no more of them. Remove some, or have
+the plan changed; waiting doesn't help. Metadata: `quota` (`users`, `vehicles`, `devices` or
+`sensors`), `limit`, `used`. Status FAILED_PRECONDITION.
+"""
+ERROR_REASON_COMPANY_SUSPENDED: ErrorReason.ValueType  # 14
+"""ERROR_REASON_COMPANY_SUSPENDED: the company is suspended, and stands still until it is resumed.
+Metadata: `company_id`. Status FAILED_PRECONDITION; PERMISSION_DENIED to its people when they
+log in; UNAVAILABLE to its boards, which keep what they have and come back after
+`RetryInfo.retry_delay`.
 """
 ERROR_REASON_TOKEN_MISSING: ErrorReason.ValueType  # 20
 """ERROR_REASON_TOKEN_MISSING: the call needs a bearer token. Status UNAUTHENTICATED."""
@@ -355,10 +378,6 @@ ERROR_REASON_VEHICLE_NOT_FOUND: ErrorReason.ValueType  # 82
 """ERROR_REASON_VEHICLE_NOT_FOUND: no such vehicle in reach. Metadata: `vehicle_id`. Status NOT_FOUND."""
 ERROR_REASON_PLATE_TAKEN: ErrorReason.ValueType  # 83
 """ERROR_REASON_PLATE_TAKEN: the company has a vehicle with this plate. Metadata: `plate`. Status ALREADY_EXISTS."""
-ERROR_REASON_COMPANY_SUSPENDED: ErrorReason.ValueType  # 85
-"""ERROR_REASON_COMPANY_SUSPENDED: the company is suspended or being deleted. Metadata: `company_id`.
-Status PERMISSION_DENIED to its people.
-"""
 ERROR_REASON_DEVICE_NOT_FOUND: ErrorReason.ValueType  # 100
 """ERROR_REASON_DEVICE_NOT_FOUND: no such device in reach. Metadata: `device_id`. Status NOT_FOUND."""
 ERROR_REASON_HARDWARE_ID_TAKEN: ErrorReason.ValueType  # 101
@@ -404,4 +423,9 @@ ERROR_REASON_INGEST_OVERLOADED: ErrorReason.ValueType  # 117
 ERROR_REASON_TIME_RANGE_INVALID: ErrorReason.ValueType  # 118
 """ERROR_REASON_TIME_RANGE_INVALID: `end_time` must be after `start_time` and
 the range no longer than the method allows. Status INVALID_ARGUMENT.
+"""
+ERROR_REASON_UPLOAD_RATE_EXCEEDED: ErrorReason.ValueType  # 119
+"""ERROR_REASON_UPLOAD_RATE_EXCEEDED: the company's boards together upload more often than its
+plan allows; nothing of the batch was stored. Try again after `RetryInfo.retry_delay`.
+Metadata: `limit`, uploads a minute. Status RESOURCE_EXHAUSTED.
 """
