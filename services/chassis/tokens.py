@@ -12,7 +12,7 @@ from cachetools import LRUCache
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from services.chassis.errors import TokenAudience, TokenExpired, TokenInvalid, TokenRevoked
-from services.chassis.identity import Caller, CallerKind, Role
+from services.chassis.identity import Caller, CallerKind, Restriction, Role
 
 AUDIENCE_API = "dashtrack-api"
 AUDIENCE_DEVICE = "dashtrack-device"
@@ -160,6 +160,7 @@ def _verified(claims: dict[str, Any], kid: str) -> VerifiedToken:
             company_id=_company_id(kind, role, claims),
             session_id=_optional_id(claims, "sid"),
             expires_at_s=int(_time_s(claims, "exp")),
+            restriction=_restriction(claims),
         )
         return VerifiedToken(caller, kid, _time_s(claims, "iat"))
     except (KeyError, TypeError, ValueError, AttributeError) as err:
@@ -192,6 +193,12 @@ def _time_s(claims: dict[str, Any], name: str) -> float:
     if type(value) not in {int, float} or not math.isfinite(value):
         raise ValueError(f"{name} is no time")
     return float(value)
+
+
+def _restriction(claims: dict[str, Any]) -> Restriction | None:
+    """Read what narrows a token; one that isn't known here narrows it to nothing."""
+    value = claims.get("restriction")
+    return None if value is None else Restriction(value)
 
 
 def _optional_id(claims: dict[str, Any], name: str) -> uuid.UUID | None:
