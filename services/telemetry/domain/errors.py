@@ -32,6 +32,31 @@ class CompanyNotFound(DomainError):
         super().__init__("There is no such company.", company_id=str(company_id))
 
 
+class CompanySuspended(DomainError):
+    """The company stands still until it is resumed: it gets no more devices."""
+
+    kind = Kind.PRECONDITION
+    reason = "COMPANY_SUSPENDED"
+
+    def __init__(self, company_id: uuid.UUID) -> None:
+        super().__init__("The company is suspended.", company_id=str(company_id))
+
+
+class UploadsSuspended(DomainError):
+    """What a suspended company's boards are told: keep everything, come back later.
+
+    Any refusal but this one would have them throw data away, or stop for good.
+    """
+
+    kind = Kind.UNAVAILABLE
+    reason = "COMPANY_SUSPENDED"
+
+    def __init__(self, company_id: uuid.UUID, retry_after_s: float) -> None:
+        super().__init__(
+            "The company is suspended.", retry_after_s=retry_after_s, company_id=str(company_id)
+        )
+
+
 class CompanyRequired(InvalidArgument):
     """An operator belongs to no company and has to name one."""
 
@@ -197,3 +222,17 @@ class IngestOverloaded(DomainError):
 
     def __init__(self, retry_after_s: float) -> None:
         super().__init__("Too many batches are waiting.", retry_after_s=retry_after_s)
+
+
+class UploadRateExceeded(DomainError):
+    """The company's boards together upload more often than its plan allows."""
+
+    kind = Kind.EXHAUSTED
+    reason = "UPLOAD_RATE_EXCEEDED"
+
+    def __init__(self, limit: int, retry_after_s: float) -> None:
+        super().__init__(
+            f"The plan allows {limit} uploads a minute.",
+            retry_after_s=retry_after_s,
+            limit=str(limit),
+        )

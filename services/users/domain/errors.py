@@ -77,6 +77,17 @@ class CompanyNotFound(DomainError):
         super().__init__("There is no such company.", company_id=str(company_id))
 
 
+class CompanySuspended(DomainError):
+    """The company stands still until it is resumed: it gets no more people."""
+
+    kind = Kind.PRECONDITION
+    reason = "COMPANY_SUSPENDED"
+
+    def __init__(self, company_id: uuid.UUID) -> None:
+        """Name the company."""
+        super().__init__("The company is suspended.", company_id=str(company_id))
+
+
 class UserDeleted(DomainError):
     """The person is deleted, and stays as they were until they are undeleted or purged."""
 

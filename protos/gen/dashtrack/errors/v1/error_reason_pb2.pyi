@@ -79,6 +79,12 @@ class _ErrorReasonEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_ErrorReaso
     the plan changed; waiting doesn't help. Metadata: `quota` (`users`, `vehicles`, `devices` or
     `sensors`), `limit`, `used`. Status FAILED_PRECONDITION.
     """
+    ERROR_REASON_COMPANY_SUSPENDED: _ErrorReason.ValueType  # 14
+    """ERROR_REASON_COMPANY_SUSPENDED: the company is suspended, and stands still until it is resumed.
+    Metadata: `company_id`. Status FAILED_PRECONDITION; PERMISSION_DENIED to its people when they
+    log in; UNAVAILABLE to its boards, which keep what they have and come back after
+    `RetryInfo.retry_delay`.
+    """
     ERROR_REASON_TOKEN_MISSING: _ErrorReason.ValueType  # 20
     """ERROR_REASON_TOKEN_MISSING: the call needs a bearer token. Status UNAUTHENTICATED."""
     ERROR_REASON_TOKEN_INVALID: _ErrorReason.ValueType  # 21
@@ -89,6 +95,10 @@ class _ErrorReasonEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_ErrorReaso
     """ERROR_REASON_TOKEN_REVOKED: the session or the device was ended. Status UNAUTHENTICATED."""
     ERROR_REASON_TOKEN_AUDIENCE: _ErrorReason.ValueType  # 24
     """ERROR_REASON_TOKEN_AUDIENCE: a valid token of another kind of caller. Status PERMISSION_DENIED."""
+    ERROR_REASON_TWO_FACTOR_ENROLLMENT_REQUIRED: _ErrorReason.ValueType  # 25
+    """ERROR_REASON_TWO_FACTOR_ENROLLMENT_REQUIRED: the person must have a second factor and has none: enrol an
+    authenticator, confirm it and refresh the session. Status PERMISSION_DENIED.
+    """
     ERROR_REASON_CREDENTIALS_INVALID: _ErrorReason.ValueType  # 40
     """ERROR_REASON_CREDENTIALS_INVALID: unknown e-mail or wrong password, deliberately not saying which. Status UNAUTHENTICATED."""
     ERROR_REASON_REFRESH_TOKEN_INVALID: _ErrorReason.ValueType  # 41
@@ -100,7 +110,10 @@ class _ErrorReasonEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_ErrorReaso
     ERROR_REASON_INVITATION_INVALID: _ErrorReason.ValueType  # 43
     """ERROR_REASON_INVITATION_INVALID: the invitation is unknown, used or expired. Status FAILED_PRECONDITION."""
     ERROR_REASON_PASSWORD_TOO_WEAK: _ErrorReason.ValueType  # 44
-    """ERROR_REASON_PASSWORD_TOO_WEAK: choose a longer or less common password. Status INVALID_ARGUMENT."""
+    """ERROR_REASON_PASSWORD_TOO_WEAK: choose a longer or less common password; the field violation says
+    what is wrong with it. Metadata: `weakness`, which is `TOO_SHORT`, `COMMON` or `GUESSABLE`.
+    Status INVALID_ARGUMENT.
+    """
     ERROR_REASON_LOGIN_THROTTLED: _ErrorReason.ValueType  # 45
     """ERROR_REASON_LOGIN_THROTTLED: too many attempts. Try again after `RetryInfo.retry_delay`. Status RESOURCE_EXHAUSTED."""
     ERROR_REASON_SERVICE_CREDENTIALS_INVALID: _ErrorReason.ValueType  # 46
@@ -121,6 +134,10 @@ class _ErrorReasonEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_ErrorReaso
     """ERROR_REASON_TOTP_ENABLED: the caller has an authenticator already. Status FAILED_PRECONDITION."""
     ERROR_REASON_TOTP_NOT_ENROLLED: _ErrorReason.ValueType  # 52
     """ERROR_REASON_TOTP_NOT_ENROLLED: the caller has no authenticator. Status FAILED_PRECONDITION."""
+    ERROR_REASON_TWO_FACTOR_MANDATORY: _ErrorReason.ValueType  # 58
+    """ERROR_REASON_TWO_FACTOR_MANDATORY: the caller's company wants everybody of their role to have a second
+    factor, so it stays on. Status FAILED_PRECONDITION.
+    """
     ERROR_REASON_USER_NOT_FOUND: _ErrorReason.ValueType  # 60
     """ERROR_REASON_USER_NOT_FOUND: no such person in reach. Metadata: `user_id`. Status NOT_FOUND."""
     ERROR_REASON_EMAIL_TAKEN: _ErrorReason.ValueType  # 61
@@ -215,6 +232,11 @@ class _ErrorReasonEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_ErrorReaso
     """ERROR_REASON_TIME_RANGE_INVALID: `end_time` must be after `start_time` and
     the range no longer than the method allows. Status INVALID_ARGUMENT.
     """
+    ERROR_REASON_UPLOAD_RATE_EXCEEDED: _ErrorReason.ValueType  # 119
+    """ERROR_REASON_UPLOAD_RATE_EXCEEDED: the company's boards together upload more often than its
+    plan allows; nothing of the batch was stored. Try again after `RetryInfo.retry_delay`.
+    Metadata: `limit`, uploads a minute. Status RESOURCE_EXHAUSTED.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorReason lists every value of `google.rpc.ErrorInfo.reason` (written
@@ -279,6 +301,12 @@ ERROR_REASON_QUOTA_EXCEEDED: ErrorReason.ValueType  # 13
 the plan changed; waiting doesn't help. Metadata: `quota` (`users`, `vehicles`, `devices` or
 `sensors`), `limit`, `used`. Status FAILED_PRECONDITION.
 """
+ERROR_REASON_COMPANY_SUSPENDED: ErrorReason.ValueType  # 14
+"""ERROR_REASON_COMPANY_SUSPENDED: the company is suspended, and stands still until it is resumed.
+Metadata: `company_id`. Status FAILED_PRECONDITION; PERMISSION_DENIED to its people when they
+log in; UNAVAILABLE to its boards, which keep what they have and come back after
+`RetryInfo.retry_delay`.
+"""
 ERROR_REASON_TOKEN_MISSING: ErrorReason.ValueType  # 20
 """ERROR_REASON_TOKEN_MISSING: the call needs a bearer token. Status UNAUTHENTICATED."""
 ERROR_REASON_TOKEN_INVALID: ErrorReason.ValueType  # 21
@@ -289,6 +317,10 @@ ERROR_REASON_TOKEN_REVOKED: ErrorReason.ValueType  # 23
 """ERROR_REASON_TOKEN_REVOKED: the session or the device was ended. Status UNAUTHENTICATED."""
 ERROR_REASON_TOKEN_AUDIENCE: ErrorReason.ValueType  # 24
 """ERROR_REASON_TOKEN_AUDIENCE: a valid token of another kind of caller. Status PERMISSION_DENIED."""
+ERROR_REASON_TWO_FACTOR_ENROLLMENT_REQUIRED: ErrorReason.ValueType  # 25
+"""ERROR_REASON_TWO_FACTOR_ENROLLMENT_REQUIRED: the person must have a second factor and has none: enrol an
+authenticator, confirm it and refresh the session. Status PERMISSION_DENIED.
+"""
 ERROR_REASON_CREDENTIALS_INVALID: ErrorReason.ValueType  # 40
 """ERROR_REASON_CREDENTIALS_INVALID: unknown e-mail or wrong password, deliberately not saying which. Status UNAUTHENTICATED."""
 ERROR_REASON_REFRESH_TOKEN_INVALID: ErrorReason.ValueType  # 41
@@ -300,7 +332,10 @@ session was ended, since one of its two holders is not its owner. Status UNAUTHE
 ERROR_REASON_INVITATION_INVALID: ErrorReason.ValueType  # 43
 """ERROR_REASON_INVITATION_INVALID: the invitation is unknown, used or expired. Status FAILED_PRECONDITION."""
 ERROR_REASON_PASSWORD_TOO_WEAK: ErrorReason.ValueType  # 44
-"""ERROR_REASON_PASSWORD_TOO_WEAK: choose a longer or less common password. Status INVALID_ARGUMENT."""
+"""ERROR_REASON_PASSWORD_TOO_WEAK: choose a longer or less common password; the field violation says
+what is wrong with it. Metadata: `weakness`, which is `TOO_SHORT`, `COMMON` or `GUESSABLE`.
+Status INVALID_ARGUMENT.
+"""
 ERROR_REASON_LOGIN_THROTTLED: ErrorReason.ValueType  # 45
 """ERROR_REASON_LOGIN_THROTTLED: too many attempts. Try again after `RetryInfo.retry_delay`. Status RESOURCE_EXHAUSTED."""
 ERROR_REASON_SERVICE_CREDENTIALS_INVALID: ErrorReason.ValueType  # 46
@@ -321,6 +356,10 @@ ERROR_REASON_TOTP_ENABLED: ErrorReason.ValueType  # 51
 """ERROR_REASON_TOTP_ENABLED: the caller has an authenticator already. Status FAILED_PRECONDITION."""
 ERROR_REASON_TOTP_NOT_ENROLLED: ErrorReason.ValueType  # 52
 """ERROR_REASON_TOTP_NOT_ENROLLED: the caller has no authenticator. Status FAILED_PRECONDITION."""
+ERROR_REASON_TWO_FACTOR_MANDATORY: ErrorReason.ValueType  # 58
+"""ERROR_REASON_TWO_FACTOR_MANDATORY: the caller's company wants everybody of their role to have a second
+factor, so it stays on. Status FAILED_PRECONDITION.
+"""
 ERROR_REASON_USER_NOT_FOUND: ErrorReason.ValueType  # 60
 """ERROR_REASON_USER_NOT_FOUND: no such person in reach. Metadata: `user_id`. Status NOT_FOUND."""
 ERROR_REASON_EMAIL_TAKEN: ErrorReason.ValueType  # 61
@@ -414,4 +453,9 @@ ERROR_REASON_INGEST_OVERLOADED: ErrorReason.ValueType  # 117
 ERROR_REASON_TIME_RANGE_INVALID: ErrorReason.ValueType  # 118
 """ERROR_REASON_TIME_RANGE_INVALID: `end_time` must be after `start_time` and
 the range no longer than the method allows. Status INVALID_ARGUMENT.
+"""
+ERROR_REASON_UPLOAD_RATE_EXCEEDED: ErrorReason.ValueType  # 119
+"""ERROR_REASON_UPLOAD_RATE_EXCEEDED: the company's boards together upload more often than its
+plan allows; nothing of the batch was stored. Try again after `RetryInfo.retry_delay`.
+Metadata: `limit`, uploads a minute. Status RESOURCE_EXHAUSTED.
 """

@@ -1,4 +1,4 @@
-"""What can be done with people, one method per operation; transactions begin and end here."""
+"""What callers can do with people."""
 
 import contextlib
 import uuid
@@ -6,14 +6,13 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from services.chassis.errors import RequestIdReused
+from services.chassis.errors import EditConflict, RequestIdReused
 from services.chassis.identity import Caller, CreationRequest, Role, TenantScope
+from services.users.domain.companies import CompanyStanding
 from services.users.domain.errors import CompanyNotFound, FirstMasterKept, OwnAccount
 from services.users.domain.lists import ListPosition, UserQuery
 from services.users.domain.people import NewUser, User, UserEdit, require_manageable
 from services.users.ports import Clock, CompanyDirectory, IdSource, Transactions, UnitOfWork
-
-_PURGE_BATCH_SIZE = 100
 
 FIRST_MASTER_ID = uuid.UUID("00000000-0000-7000-8000-000000000001")
 """The id of the first administrator, which auth gives to the first credential."""
@@ -60,14 +59,16 @@ class UserUseCases:
         if new.company_id is None and new.role is not Role.MASTER:
             new = replace(new, company_id=caller.company_id)
         user = User.create(new, user_id=self._new_id(), now=self._clock())
+        standing = None
         if user.company_id is not None:
-            await self._scope_of_company(caller, user.company_id)
+            standing = await self._standing(caller, user.company_id)
         request = None
         if new.request_id:
             request = CreationRequest.of(caller.user_id, new.request_id, user.asked_for)
         async with self._transactions.begin() as work:
             if request and (made := await work.users.made_by(caller.scope, request)):
                 return made
+            await _require_room(work, caller.scope, standing)
             await work.users.add(caller.scope, user, request)
             await work.events.announce(user)
         return user
@@ -141,8 +142,18 @@ class UserUseCases:
 
     async def undelete_user(self, caller: Caller, user_id: uuid.UUID) -> User:
         """Bring a deleted person back as they were; changes nothing if they aren't deleted."""
+        before, standing = await self.get_user(caller, user_id), None
+        if before.delete_time is not None and before.company_id is not None:
+            # Nobody is asked while a transaction is open.
+            standing = await self._standing(caller, before.company_id)
         async with self._managed(caller, user_id) as (work, user):
-            return await _store(work, caller.scope, user, user.undeleted(self._clock()))
+            changed = user.undeleted(self._clock())
+            if changed is not user:
+                if before.delete_time is None:
+                    message = "Somebody deleted this person meanwhile."
+                    raise EditConflict(message)
+                await _require_room(work, caller.scope, standing)
+            return await _store(work, caller.scope, user, changed)
 
     async def ensure_first_master(self, email: str) -> None:
         """Add the first administrator unless that was done before.
@@ -174,29 +185,22 @@ class UserUseCases:
             yield work, user
 
     async def _scope_of_company(self, caller: Caller, company_id: uuid.UUID) -> TenantScope:
+        await self._standing(caller, company_id)
+        return TenantScope.company(company_id)
+
+    async def _standing(self, caller: Caller, company_id: uuid.UUID) -> CompanyStanding:
         # A foreign company is refused before anybody is asked, exactly as an unknown one.
         if not caller.scope.includes(company_id):
             raise CompanyNotFound(company_id)
-        await self._companies.require(company_id)
-        return TenantScope.company(company_id)
+        return await self._companies.require(company_id)
 
 
-class PurgeDeletedUsers:
-    """Erases people whose time to be had back is over."""
-
-    def __init__(self, transactions: Transactions, clock: Clock) -> None:
-        self._transactions = transactions
-        self._clock = clock
-
-    async def __call__(self) -> int:
-        """Erase some, all together or none; tell how many: 0 once there is nobody left."""
-        everything, now = TenantScope.everything(), self._clock()
-        async with self._transactions.begin() as work:
-            due = await work.users.list_due_for_change(everything, now, _PURGE_BATCH_SIZE)
-            for user in due:
-                await work.users.remove(everything, user.user_id)
-                await work.events.announce_purged(user.purged(now))
-        return len(due)
+async def _require_room(
+    work: UnitOfWork, scope: TenantScope, standing: CompanyStanding | None
+) -> None:
+    """Make sure that a company may have one more person; masters belong to none."""
+    if standing is not None:
+        standing.require_room(await work.users.count_for_change(scope, standing.company_id))
 
 
 async def _store(work: UnitOfWork, scope: TenantScope, user: User, changed: User) -> User:
