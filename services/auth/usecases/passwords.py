@@ -11,7 +11,12 @@ from services.auth.domain.credentials import (
     invitation_digest,
     normalise_password,
 )
-from services.auth.domain.errors import CredentialsInvalid, InvitationInvalid, LoginThrottled
+from services.auth.domain.errors import (
+    CompanySuspended,
+    CredentialsInvalid,
+    InvitationInvalid,
+    LoginThrottled,
+)
 from services.auth.domain.sessions import Origin, Session, SessionGrant
 from services.auth.domain.throttling import Charge
 from services.auth.ports import (
@@ -20,7 +25,7 @@ from services.auth.ports import (
     RevocationHint,
     Store,
 )
-from services.auth.usecases.sessions import SessionOpener, end_sessions
+from services.auth.usecases.opening import SessionOpener, end_sessions
 from services.auth.usecases.throttling import LoginThrottle
 
 
@@ -87,12 +92,13 @@ class AcceptInvitation:
 
         Raises:
             InvitationInvalid: unknown, used or expired.
+            CompanySuspended: the invitation stays open, for when it is resumed.
             PasswordTooWeak: the invitation stays open, for another try.
             LoginThrottled: too much to do now.
         """
         try:
             grant = await self._accept(invitation_digest(code), password, origin)
-        except (InvitationInvalid, LoginThrottled) as err:
+        except (InvitationInvalid, CompanySuspended, LoginThrottled) as err:
             self._recorder.failed(err.reason.lower())
             raise
         self._recorder.succeeded(grant.role)
@@ -111,7 +117,9 @@ class AcceptInvitation:
             credential = credential.with_password(password_hash)
             await tx.credentials.save(credential, self._opener.clock())
             home = self._throttle.address_digest(origin.address)
-            return await self._opener.open(tx, credential, home, origin)
+            opened = await self._opener.open(tx, credential, home, origin)
+            await end_sessions(tx, opened.displaced, self._opener)
+        return opened.grant
 
     async def _invited(self, digest: bytes) -> Credential:
         """Look before hashing: a made-up code costs next to nothing."""

@@ -13,7 +13,7 @@ from services.auth.domain.credentials import (
     normalise_password,
     spelled_code,
 )
-from services.auth.domain.errors import LoginThrottled, ResetCodeInvalid
+from services.auth.domain.errors import CompanySuspended, LoginThrottled, ResetCodeInvalid
 from services.auth.domain.letters import reset_mail, reset_notice_mail
 from services.auth.domain.resets import (
     RESET_CODE_SIZE_BYTES,
@@ -32,7 +32,7 @@ from services.auth.ports import (
     Transaction,
     Wake,
 )
-from services.auth.usecases.sessions import SessionOpener, end_sessions
+from services.auth.usecases.opening import SessionOpener, end_sessions, hold_company
 from services.auth.usecases.throttling import LoginThrottle
 
 _NOBODY = uuid.UUID(int=0)
@@ -150,12 +150,13 @@ class ResetPassword:
 
         Raises:
             ResetCodeInvalid: no such code of this account's works.
+            CompanySuspended: the code is right, and goes on working until it expires.
             PasswordTooWeak: nothing has changed, and the code still works.
             LoginThrottled: too many attempts before, or too much to do now.
         """
         try:
             await self._reset(normalise_email(email), code, new_password, origin)
-        except (ResetCodeInvalid, LoginThrottled) as err:
+        except (ResetCodeInvalid, CompanySuspended, LoginThrottled) as err:
             self._recorder.failed(err.reason.lower())
             raise
         await self._hint.announce()
@@ -172,10 +173,10 @@ class ResetPassword:
         async with self._throttle.refunding_refusals(self._store, charges):
             password_hash = await self._hasher.hash(plain)
         async with self._store.transaction() as tx:
-            accepted = await self._accept(tx, user_id or _NOBODY, code, password_hash, charges)
+            refusal = await self._accept(tx, user_id or _NOBODY, code, password_hash, charges)
         # The transaction above commits that a code was wrong: raising in it would undo that.
-        if not accepted:
-            raise ResetCodeInvalid
+        if refusal is not None:
+            raise refusal
 
     async def _accept(
         self,
@@ -184,7 +185,7 @@ class ResetPassword:
         code: str,
         password_hash: str,
         charges: Sequence[Charge],
-    ) -> bool:
+    ) -> ResetCodeInvalid | CompanySuspended | None:
         now = self._opener.clock()
         owner = await tx.credentials.lock(user_id)
         reset = await tx.password_resets.lock(user_id)
@@ -192,11 +193,15 @@ class ResetPassword:
         right = reset is not None and reset.accepts(digest, now)
         if not right or owner is None or not owner.may_log_in:
             await tx.password_resets.count_failure(user_id)
-            return False
+            return ResetCodeInvalid()
+        company = await hold_company(tx, owner)
+        if company is not None and company.is_closed:
+            await self._throttle.refund(tx, charges)
+            return CompanySuspended(company.company_id)
         await tx.password_resets.remove(user_id)
         await tx.credentials.save(owner.with_password(password_hash), now)
         await tx.mails.add(reset_notice_mail(self._opener.new_id(), owner, now), user_id, now)
         sessions = await tx.sessions.lock_open(user_id)
         await self._throttle.refund(tx, charges)
         await end_sessions(tx, sessions, self._opener)
-        return True
+        return None
