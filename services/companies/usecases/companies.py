@@ -21,7 +21,7 @@ class CompanyUseCases:
         company = Company.create(new, company_id=self._new_id(), now=self._clock())
         request = None
         if new.request_id:
-            request = CreationRequest.of(caller.user_id, new.request_id, company.asked_for)
+            request = CreationRequest.of(caller.principal_id, new.request_id, company.asked_for)
         async with self._transactions.begin() as work:
             if request and (made := await work.companies.made_by(caller.scope, request)):
                 return made

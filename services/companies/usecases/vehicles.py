@@ -23,7 +23,7 @@ class VehicleUseCases:
         vehicle = Vehicle.create(new, vehicle_id=self._new_id(), now=self._clock())
         request = None
         if new.request_id:
-            request = CreationRequest.of(caller.user_id, new.request_id, vehicle.asked_for)
+            request = CreationRequest.of(caller.principal_id, new.request_id, vehicle.asked_for)
         async with self._transactions.begin() as work:
             await work.companies.get(caller.scope, vehicle.company_id)
             if request and (made := await work.vehicles.made_by(caller.scope, request)):
