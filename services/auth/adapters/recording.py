@@ -14,6 +14,7 @@ FAILURE_REASONS = (
     "refresh_token_reused",
     "invitation_invalid",
     "reset_code_invalid",
+    "api_key_invalid",
     "service_credentials_invalid",
 )
 

@@ -9,6 +9,7 @@ from typing import Self
 from services.auth.domain.credentials import Credential
 
 AUDIENCE_API = "dashtrack-api"
+AUDIENCE_API_KEY = "dashtrack-api-key"
 AUDIENCE_DEVICE = "dashtrack-device"
 AUDIENCE_SERVICE = "dashtrack-service"
 SERVICE_ROLE = "service"
@@ -16,7 +17,7 @@ SERVICE_ROLE = "service"
 REVOCATIONS_PER_PAGE_MAX = 1000
 _CLOCK_SKEW = timedelta(minutes=1)
 
-Claims = Mapping[str, str | int | float]
+Claims = Mapping[str, str | int | float | list[str]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,8 +1,8 @@
 """What the use cases need from the outside.
 
 Everything that a use case does in one `Store.transaction()` commits or fails as a whole. Locks are
-always taken in the order credential, password reset, second factor, sessions, login attempts,
-revocations, which is what keeps transactions from waiting for each other in a circle; only a
+always taken in the order credential, password reset, second factor, sessions, API
+keys, login attempts, revocations, which is what keeps transactions from waiting for each other in a circle; only a
 refresh begins with its session, and takes no lock on the credential.
 """
 
@@ -20,6 +20,7 @@ from services.auth.domain.resets import PasswordReset, ResetRequest
 from services.auth.domain.sessions import RefreshToken, Session, SessionCounts
 from services.auth.domain.tokens import Claims, IssuedToken, Revocation, RevocationPage
 from services.auth.domain.totp import Totp
+from services.auth.ports.api_keys import ApiKeyRepository
 from services.chassis.identity import Role
 
 Clock = Callable[[], datetime]
@@ -243,6 +244,8 @@ class Transaction(Protocol):
     def password_resets(self) -> PasswordResetRepository: ...  # noqa: D102
     @property
     def second_factors(self) -> SecondFactorRepository: ...  # noqa: D102
+    @property
+    def api_keys(self) -> ApiKeyRepository: ...  # noqa: D102
     @property
     def revocations(self) -> RevocationRepository: ...  # noqa: D102
     @property

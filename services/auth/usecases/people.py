@@ -1,7 +1,6 @@
 """Following users: who is invited, who has which role, who has no access any more."""
 
 import uuid
-from collections.abc import Callable
 
 from services.auth.domain.credentials import (
     BOOTSTRAP_USER_ID,
@@ -15,9 +14,11 @@ from services.auth.domain.credentials import (
 )
 from services.auth.domain.letters import invitation_mail
 from services.auth.domain.passwords import normalise_password
-from services.auth.domain.tokens import Lifetimes, Revocation
+from services.auth.domain.tokens import Revocation
 from services.auth.ports import Clock, RevocationHint, Store, Transaction
+from services.auth.usecases.key_exchange import end_keys_of
 from services.auth.usecases.new_passwords import NewPasswords
+from services.auth.usecases.sessions import SessionOpener
 from services.chassis.identity import Role
 
 CONSUMER = "auth-users-changed"
@@ -29,15 +30,14 @@ class ApplyPersonChange:
     def __init__(
         self,
         store: Store,
-        lifetimes: Lifetimes,
-        clock: Clock,
-        new_id: Callable[[], uuid.UUID],
+        opener: SessionOpener,
         hint: RevocationHint,
     ) -> None:
         self._store = store
-        self._lifetimes = lifetimes
-        self._clock = clock
-        self._new_id = new_id
+        self._opener = opener
+        self._lifetimes = opener.lifetimes
+        self._clock = opener.clock
+        self._new_id = opener.new_id
         self._hint = hint
 
     async def __call__(self, change: PersonChange) -> None:
@@ -73,9 +73,10 @@ class ApplyPersonChange:
     async def _erase(self, tx: Transaction, credential: Credential) -> bool:
         """Remove a credential and everything that hangs on it."""
         await tx.sessions.lock_open(credential.user_id)
+        revocations = await end_keys_of(tx, credential.user_id, None, self._opener)
         await tx.credentials.remove(credential.user_id)
         revocation = Revocation.of_subject(credential.user_id, self._lifetimes, self._clock())
-        await tx.revocations.append([revocation])
+        await tx.revocations.append([*revocations, revocation])
         return True
 
     async def _invite(self, tx: Transaction, change: PersonChange) -> None:
@@ -105,7 +106,9 @@ class ApplyPersonChange:
         if after.status is CredentialStatus.DEACTIVATED:
             for session in sessions:
                 await tx.sessions.save(session.ended(now))
-        await tx.revocations.append([Revocation.of_subject(after.user_id, self._lifetimes, now)])
+        revocations = await end_keys_of(tx, after.user_id, after, self._opener)
+        revocation = Revocation.of_subject(after.user_id, self._lifetimes, now)
+        await tx.revocations.append([*revocations, revocation])
         return True
 
 
