@@ -167,8 +167,7 @@ def _rpc(
         server_streaming=method.server_streaming,
         idempotent=method.options.idempotency_level
         != descriptor_pb2.MethodOptions.IDEMPOTENCY_UNKNOWN,
-        reads=method.options.idempotency_level
-        == descriptor_pb2.MethodOptions.NO_SIDE_EFFECTS,
+        reads=method.options.idempotency_level == descriptor_pb2.MethodOptions.NO_SIDE_EFFECTS,
         input_type=method.input_type,
         output_type=method.output_type,
         comment=comment,

@@ -18,8 +18,8 @@ _HEADING = """\
 
 Generated from the access options of the contract by `python -m gateway permissions`; a test keeps
 it current. *own* means the caller's own session or profile, *company* the caller's own company,
-*all* every company. What is out of reach answers as if it didn't exist. An API key calls what its role
-may, with the scope in the last column; what has none there is for people.
+*all* every company. What is out of reach answers as if it didn't exist. An API key calls what its
+role may, with the scope in the last column; what has none there is for people.
 
 """
 

@@ -3,6 +3,7 @@
 from datetime import UTC
 
 from dashtrack.auth.v1 import api_key_service_pb2, introspection_service_pb2
+from dashtrack.options.v1 import options_pb2
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from services.auth.domain.api_keys import ApiKey, ApiKeyPage, MadeApiKey, NewApiKey
@@ -51,7 +52,7 @@ def decode_new_api_key(request: api_key_service_pb2.CreateApiKeyRequest) -> NewA
 def encode_made_api_key(made: MadeApiKey) -> api_key_service_pb2.CreateApiKeyResponse:
     """Write a key that was made, with its text if that is shown."""
     return api_key_service_pb2.CreateApiKeyResponse(
-        api_key=encode_api_key(made.api_key), key=made.text
+        api_key=encode_api_key(made.api_key), secret_key=made.text
     )
 
 
@@ -108,7 +109,7 @@ def encode_introspection(
         active=True,
         kind=_KINDS[holder.kind],
         subject=holder.subject,
-        role=ROLE_NUMBERS[holder.role] if holder.role else None,
+        role=ROLE_NUMBERS[holder.role] if holder.role else options_pb2.ROLE_UNSPECIFIED,
         company_id=str(holder.company_id or ""),
         session_id=str(holder.session_id or ""),
         scopes=sorted(holder.scopes),

@@ -1,7 +1,7 @@
 """API keys: what machines prove who they are with, and what they may do then.
 
-A key is `dt_`, its id, and its secret with a checksum: a text that scanners for leaked secrets find,
-that says which key it is, and of which a slip of the hand is noticed before anybody is asked.
+A key is `dt_`, its id, and its secret with a checksum: a text that scanners for leaked secrets
+find, that says which key it is, and of which a slip of the hand is noticed before anybody is asked.
 """
 
 import binascii
@@ -16,8 +16,14 @@ from datetime import datetime, timedelta
 
 from services.auth.domain.sessions import UNKNOWN_ADDRESS
 from services.auth.domain.tokens import AUDIENCE_API_KEY, Claims
-from services.chassis.errors import DomainError, FieldViolation, InvalidArgument, Kind
-from services.chassis.errors import PermissionDenied, invalid_field
+from services.chassis.errors import (
+    DomainError,
+    FieldViolation,
+    InvalidArgument,
+    Kind,
+    PermissionDenied,
+    invalid_field,
+)
 from services.chassis.identity import Role, TenantScope
 
 KEPT_AFTER_END = timedelta(days=30)

@@ -108,7 +108,7 @@ def service_claims(service: str) -> Claims:
 
 def registered_claims(
     issuer: str, token_id: uuid.UUID, now: datetime, lifetime: timedelta
-) -> Claims:
+) -> Mapping[str, str | int | float]:
     """Say what every token says of itself (RFC 7519)."""
     # With its fraction: a token that is issued after a revocation must not look older than it.
     issued_at_s = now.timestamp()

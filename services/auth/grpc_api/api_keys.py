@@ -66,7 +66,7 @@ class ApiKeyServicer(ApiKeyServiceServicer):
         self, request: pb.ExchangeApiKeyRequest, context: Any
     ) -> pb.ApiKeyToken:
         origin = origin_of(context, self._proxies_trusted)
-        return codec.encode_api_key_token(await self._usecases.exchange(request.key, origin))
+        return codec.encode_api_key_token(await self._usecases.exchange(request.secret_key, origin))
 
 
 class IntrospectionServicer(IntrospectionServiceServicer):

@@ -1,9 +1,9 @@
 """What the use cases need from the outside.
 
 Everything that a use case does in one `Store.transaction()` commits or fails as a whole. Locks are
-always taken in the order credential, password reset, second factor, sessions, API
-keys, login attempts, revocations, which is what keeps transactions from waiting for each other in a circle; only a
-refresh begins with its session, and takes no lock on the credential.
+always taken in the order credential, password reset, second factor, sessions, API keys, login
+attempts, revocations, which is what keeps transactions from waiting for each other in a circle;
+only a refresh begins with its session, and takes no lock on the credential.
 """
 
 import uuid

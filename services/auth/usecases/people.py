@@ -1,7 +1,5 @@
 """Following users: who is invited, who has which role, who has no access any more."""
 
-import uuid
-
 from services.auth.domain.credentials import (
     BOOTSTRAP_USER_ID,
     Credential,

@@ -51,9 +51,7 @@ class LoginThrottle:
         """
         return await self._charge(tx, await self._charges(tx, email, user_id, address))
 
-    async def charge_machine(
-        self, tx: Transaction, name: str, address: str
-    ) -> Sequence[Charge]:
+    async def charge_machine(self, tx: Transaction, name: str, address: str) -> Sequence[Charge]:
         """Charge an attempt to prove that one is a machine, whose secret is long and random.
 
         It is counted where it comes from alone: nobody guesses such a secret, but who knows the

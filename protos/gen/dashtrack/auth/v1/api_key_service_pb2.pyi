@@ -136,9 +136,9 @@ class CreateApiKeyResponse(message.Message):
     DESCRIPTOR: descriptor.Descriptor
 
     API_KEY_FIELD_NUMBER: builtins.int
-    KEY_FIELD_NUMBER: builtins.int
-    key: builtins.str
-    """Output only. Key is the key itself: `dt_`, its id, and its secret with a checksum."""
+    SECRET_KEY_FIELD_NUMBER: builtins.int
+    secret_key: builtins.str
+    """Output only. SecretKey is the key itself: `dt_`, its id, and its secret with a checksum."""
     @builtins.property
     def api_key(self) -> ApiKey:
         """Output only. ApiKey is the key as it is listed from now on."""
@@ -147,11 +147,11 @@ class CreateApiKeyResponse(message.Message):
         self,
         *,
         api_key: ApiKey | None = ...,
-        key: builtins.str = ...,
+        secret_key: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["api_key", b"api_key"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["api_key", b"api_key", "key", b"key"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["api_key", b"api_key", "secret_key", b"secret_key"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -235,17 +235,17 @@ class ExchangeApiKeyRequest(message.Message):
 
     DESCRIPTOR: descriptor.Descriptor
 
-    KEY_FIELD_NUMBER: builtins.int
-    key: builtins.str
-    """Required. Key is the key as it was returned when it was made."""
+    SECRET_KEY_FIELD_NUMBER: builtins.int
+    secret_key: builtins.str
+    """Required. SecretKey is the key as it was returned when it was made."""
     def __init__(
         self,
         *,
-        key: builtins.str = ...,
+        secret_key: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["key", b"key"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["secret_key", b"secret_key"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
