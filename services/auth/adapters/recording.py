@@ -15,6 +15,7 @@ FAILURE_REASONS = (
     "invitation_invalid",
     "reset_code_invalid",
     "api_key_invalid",
+    "company_suspended",
     "service_credentials_invalid",
 )
 

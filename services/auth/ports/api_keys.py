@@ -58,5 +58,8 @@ class ApiKeyRepository(Protocol):
     async def save(self, scope: TenantScope, api_key: ApiKey) -> None:
         """Store a changed key."""
 
+    async def remove_some(self, scope: TenantScope, limit: int) -> int:
+        """Erase some keys of the scope; tell how many: 0 once there are none left."""
+
     async def prune(self, scope: TenantScope, ended_before: datetime) -> None:
         """Forget keys that ended long ago."""

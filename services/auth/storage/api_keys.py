@@ -84,6 +84,13 @@ class PostgresApiKeyRepository:
             .values(self._values(api_key))
         )
 
+    async def remove_some(self, scope: TenantScope, limit: int) -> int:
+        """Erase some keys of the scope; tell how many."""
+        some = sa.select(API_KEYS.c.key_id).where(_within(scope)).limit(limit)
+        statement = sa.delete(API_KEYS).where(API_KEYS.c.key_id.in_(some))
+        removed = await self._session.execute(statement.returning(API_KEYS.c.key_id))
+        return len(removed.all())
+
     async def prune(self, scope: TenantScope, ended_before: datetime) -> None:
         """Forget keys that ended long ago."""
         ended = sa.func.least(API_KEYS.c.revoked_at, API_KEYS.c.expires_at) <= ended_before

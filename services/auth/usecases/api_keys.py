@@ -21,7 +21,7 @@ from services.auth.domain.api_keys import (
 )
 from services.auth.domain.tokens import Revocation
 from services.auth.ports import RevocationHint, Store, Transaction
-from services.auth.usecases.sessions import SessionOpener
+from services.auth.usecases.opening import SessionOpener
 from services.chassis.errors import TokenRevoked, invalid_field, require_quota
 from services.chassis.identity import Caller, CreationRequest, Role, TenantScope
 
@@ -57,6 +57,7 @@ class CreateApiKey:
             creator = await tx.credentials.lock(caller.user_id)
             if creator is None or not creator.may_log_in or creator.role is not caller.role:
                 raise TokenRevoked("The token says what no longer holds.")
+            await self._require_company(tx, new.company_id)
             if request and (made := await tx.api_keys.made_by(caller.scope, request)):
                 return await self._again(tx, caller.scope, made)
             used = await tx.api_keys.count_live(caller.scope, new.company_id, now)
@@ -75,6 +76,11 @@ class CreateApiKey:
             )
             await tx.api_keys.add(caller.scope, api_key, request)
         return MadeApiKey(api_key, spell_key(api_key.key_id, secret))
+
+    async def _require_company(self, tx: Transaction, company_id: uuid.UUID | None) -> None:
+        """Make sure that a key doesn't come to a company that is being erased."""
+        if company_id is not None and (await tx.companies.hold(company_id)).is_going:
+            raise CompanyNotFound(company_id)
 
     async def _again(self, tx: Transaction, scope: TenantScope, made: ApiKey) -> MadeApiKey:
         """Replace the secret of an answer that got lost, unless somebody has it and uses it."""

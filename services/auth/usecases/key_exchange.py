@@ -7,13 +7,12 @@ from dataclasses import dataclass
 
 from services.auth.domain.api_keys import ApiKey, ApiKeyInvalid, may_grant, read_key
 from services.auth.domain.credentials import Credential
-from services.auth.domain.errors import LoginThrottled
+from services.auth.domain.errors import CompanySuspended, LoginThrottled
 from services.auth.domain.sessions import Origin
-from services.auth.domain.throttling import Charge
 from services.auth.domain.tokens import IssuedToken, Revocation
 from services.auth.ports import AuthenticationRecorder, Store, Transaction
 from services.auth.usecases.api_keys import end_api_keys
-from services.auth.usecases.sessions import SessionOpener
+from services.auth.usecases.opening import SessionOpener
 from services.auth.usecases.throttling import LoginThrottle
 from services.chassis.identity import TenantScope
 
@@ -44,11 +43,12 @@ class ExchangeApiKey:
 
         Raises:
             ApiKeyInvalid: it is none, or was revoked, or has expired.
+            CompanySuspended: it is good, and nobody of its company may come in.
             LoginThrottled: too many failures before.
         """
         try:
             return await self._exchange(text, origin)
-        except (ApiKeyInvalid, LoginThrottled) as err:
+        except (ApiKeyInvalid, CompanySuspended, LoginThrottled) as err:
             self.recorder.failed(err.reason.lower())
             raise
 
@@ -63,15 +63,22 @@ class ExchangeApiKey:
             right = hmac.compare_digest(known, digest)
             if not right or api_key is None or not api_key.is_live(self.opener.clock()):
                 raise ApiKeyInvalid
-            return await self._grant(tx, api_key, origin, charges)
+            outcome = await self._outcome(tx, api_key, origin)
+            await self.throttle.refund(tx, charges)
+        # To be told of a suspension costs nothing, which the transaction above commits.
+        if not isinstance(outcome, ApiKeyGrant):
+            raise outcome
+        return outcome
 
-    async def _grant(
-        self, tx: Transaction, api_key: ApiKey, origin: Origin, charges: Sequence[Charge]
-    ) -> ApiKeyGrant:
+    async def _outcome(
+        self, tx: Transaction, api_key: ApiKey, origin: Origin
+    ) -> ApiKeyGrant | CompanySuspended:
+        company_id = api_key.company_id
+        if company_id is not None and (await tx.companies.hold(company_id)).is_closed:
+            return CompanySuspended(company_id)
         used = api_key.used(origin.address, self.opener.clock())
         if used is not api_key:
             await tx.api_keys.save(_EVERYTHING, used)
-        await self.throttle.refund(tx, charges)
         lifetime = self.opener.lifetimes.access_token
         issued = self.opener.issuer.issue(api_key.claims(), lifetime)
         return ApiKeyGrant(used, issued, int(lifetime.total_seconds()))

@@ -1,5 +1,8 @@
 """Following users: who is invited, who has which role, who has no access any more."""
 
+import uuid
+from collections.abc import Sequence
+
 from services.auth.domain.credentials import (
     BOOTSTRAP_USER_ID,
     Credential,
@@ -12,11 +15,12 @@ from services.auth.domain.credentials import (
 )
 from services.auth.domain.letters import invitation_mail
 from services.auth.domain.passwords import normalise_password
+from services.auth.domain.sessions import SUBJECT_SESSIONS_REVOKED_MAX, Session, revoked_with
 from services.auth.domain.tokens import Revocation
 from services.auth.ports import Clock, RevocationHint, Store, Transaction
 from services.auth.usecases.key_exchange import end_keys_of
 from services.auth.usecases.new_passwords import NewPasswords
-from services.auth.usecases.sessions import SessionOpener
+from services.auth.usecases.opening import SessionOpener
 from services.chassis.identity import Role
 
 CONSUMER = "auth-users-changed"
@@ -54,7 +58,7 @@ class ApplyPersonChange:
             if change.invite and before.status is CredentialStatus.INVITED:
                 await self._invite_again(tx, change)
             return False
-        if change.purged:
+        if change.purged or await self._is_going(tx, change):
             return before is not None and await self._erase(tx, before)
         after = change.applied_to(before)
         await tx.credentials.save(after, self._clock())
@@ -68,13 +72,18 @@ class ApplyPersonChange:
             await self._invite_again(tx, change)
         return before is not None and await self._end_tokens(tx, before, after)
 
+    async def _is_going(self, tx: Transaction, change: PersonChange) -> bool:
+        """Tell whether the person's company is being erased: what comes late adds nobody to it."""
+        if change.company_id is None:
+            return False
+        return (await tx.companies.hold(change.company_id)).is_going
+
     async def _erase(self, tx: Transaction, credential: Credential) -> bool:
         """Remove a credential and everything that hangs on it."""
-        await tx.sessions.lock_open(credential.user_id)
-        revocations = await end_keys_of(tx, credential.user_id, None, self._opener)
+        sessions = await tx.sessions.lock_open(credential.user_id)
+        keys = await end_keys_of(tx, credential.user_id, None, self._opener)
         await tx.credentials.remove(credential.user_id)
-        revocation = Revocation.of_subject(credential.user_id, self._lifetimes, self._clock())
-        await tx.revocations.append([*revocations, revocation])
+        await self._revoke(tx, credential.user_id, sessions, keys)
         return True
 
     async def _invite(self, tx: Transaction, change: PersonChange) -> None:
@@ -101,13 +110,25 @@ class ApplyPersonChange:
         # signed before the revocation.
         sessions = await tx.sessions.lock_open(after.user_id)
         now = self._clock()
-        if after.status is CredentialStatus.DEACTIVATED:
-            for session in sessions:
-                await tx.sessions.save(session.ended(now))
-        revocations = await end_keys_of(tx, after.user_id, after, self._opener)
-        revocation = Revocation.of_subject(after.user_id, self._lifetimes, now)
-        await tx.revocations.append([*revocations, revocation])
+        ending = sessions if after.status is CredentialStatus.DEACTIVATED else []
+        for session in ending:
+            await tx.sessions.save(session.ended(now))
+        keys = await end_keys_of(tx, after.user_id, after, self._opener)
+        await self._revoke(tx, after.user_id, ending, keys)
         return True
+
+    async def _revoke(
+        self,
+        tx: Transaction,
+        user_id: uuid.UUID,
+        ending: Sequence[Session],
+        keys: Sequence[Revocation],
+    ) -> None:
+        """Revoke a person's tokens until now, and by session those of clocks that are ahead."""
+        now = self._clock()
+        ended = revoked_with(ending, self._lifetimes, now)[:SUBJECT_SESSIONS_REVOKED_MAX]
+        subject = Revocation.of_subject(user_id, self._lifetimes, now)
+        await tx.revocations.append([subject, *ended, *keys])
 
 
 class BootstrapMaster:

@@ -124,6 +124,17 @@ async def test_a_request_is_known_again(store: Store) -> None:
             await tx.api_keys.made_by(EVERYTHING, replace(request, digest=b"that"))
 
 
+async def test_keys_of_a_company_are_erased_bit_by_bit(store: Store) -> None:
+    """Others' stay."""
+    company_id, kept = uuid.uuid4(), a_key()
+    await stored(store, kept, *(a_key(company_id=company_id) for _ in range(3)))
+
+    async with store.transaction() as tx:
+        scope = TenantScope.company(company_id)
+        assert [await tx.api_keys.remove_some(scope, 2) for _ in range(3)] == [2, 1, 0]
+        assert await tx.api_keys.list_before(EVERYTHING, None, 10) == [kept]
+
+
 async def test_keys_that_ended_long_ago_are_forgotten(store: Store) -> None:
     """By whichever end came first."""
     kept = a_key()

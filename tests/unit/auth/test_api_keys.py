@@ -16,12 +16,20 @@ from services.auth.domain.api_keys import (
     NewApiKey,
     RoleNotGrantable,
 )
+from services.auth.domain.companies import CompanyState
 from services.auth.domain.credentials import Credential
-from services.auth.domain.errors import LoginThrottled
+from services.auth.domain.errors import CompanySuspended, LoginThrottled
 from services.auth.domain.sessions import Origin
 from services.chassis.errors import InvalidArgument, QuotaExceeded, RequestIdReused, TokenRevoked
 from services.chassis.identity import Caller, CallerKind, Role
-from tests.fixtures.auth_world import API_KEY_POLICY, LIFETIMES, ORIGIN, AuthWorld, a_change
+from tests.fixtures.auth_world import (
+    API_KEY_POLICY,
+    LIFETIMES,
+    ORIGIN,
+    AuthWorld,
+    a_change,
+    company_of,
+)
 
 NEW = NewApiKey(
     display_name="Warehouse",
@@ -292,6 +300,37 @@ async def test_a_promotion_ends_no_key(world: AuthWorld) -> None:
     await world.apply_change(a_change(admin, version=2, display_name="Another Name"))
 
     await world.exchange_api_key(made.text, ORIGIN)
+
+
+async def test_keys_wait_for_the_end_of_a_suspension(world: AuthWorld) -> None:
+    """Who has a good one is told so, as often as they ask."""
+    admin = await an_admin(world)
+    made = await a_key(world, admin)
+    await world.change_company(company_of(admin), state=CompanyState.SUSPENDED)
+
+    for _ in range(10):
+        with pytest.raises(CompanySuspended):
+            await world.exchange_api_key(made.text, ORIGIN)
+    with pytest.raises(ApiKeyInvalid):
+        await world.exchange_api_key("dt_", ORIGIN)
+
+    await world.change_company(company_of(admin), state=CompanyState.ACTIVE, version=2)
+    await world.exchange_api_key(made.text, ORIGIN)
+
+
+async def test_no_key_outlives_its_company(world: AuthWorld) -> None:
+    """Nor comes to it late; masters' keys for it are erased as well."""
+    admin = await an_admin(world)
+    master = await world.add_person(role=Role.MASTER, company_id=None)
+    await a_key(world, master, company_id=company_of(admin))
+    await world.change_company(company_of(admin), state=CompanyState.DELETING)
+
+    while await world.erase_companies.erase_some():
+        pass
+
+    assert not world.store.tables.api_keys
+    with pytest.raises(CompanyNotFound):
+        await a_key(world, master, company_id=company_of(admin))
 
 
 async def test_no_key_is_made_with_a_token_that_is_out_of_date(world: AuthWorld) -> None:
