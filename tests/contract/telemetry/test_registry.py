@@ -178,7 +178,7 @@ async def test_disabling_ends_the_claim(registry: Registry) -> None:
     for _ in range(2):
         async with registry.begin() as work:
             disabled = await work.devices.disable(EVERYTHING, device.device_id)
-            assert disabled == replace(device, status=DeviceStatus.DISABLED)
+            assert disabled == replace(device, status=DeviceStatus.DISABLED, version=2)
 
     async with registry.begin() as work:
         assert await work.credentials.by_claim(claim_hash) is None
