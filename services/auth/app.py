@@ -10,14 +10,16 @@ from dashtrack.auth.internal.v1.token_service_pb2_grpc import add_TokenServiceSe
 from dashtrack.auth.v1.auth_service_pb2_grpc import add_AuthServiceServicer_to_server
 
 from services.auth import codec
-from services.auth.adapters.argon2_hasher import Argon2Options, Argon2PasswordHasher
+from services.auth.adapters.argon2_hasher import Argon2PasswordHasher
+from services.auth.adapters.bounded_threads import BoundedThreads
 from services.auth.adapters.hints import NatsRevocationHint
 from services.auth.adapters.key_ring import Ed25519KeyGenerator, KeyRing
 from services.auth.adapters.maildir import MaildirMailer
 from services.auth.adapters.qr_codes import qr_svg
 from services.auth.adapters.recording import PrometheusRecorder
 from services.auth.adapters.smtp import SmtpMailer
-from services.auth.consumers import people_consumer
+from services.auth.adapters.zxcvbn_estimator import ZxcvbnPasswordStrength
+from services.auth.consumers import companies_consumer, people_consumer
 from services.auth.grpc_api import (
     AUTH_SERVICE,
     TOKEN_SERVICE,
@@ -36,6 +38,13 @@ from services.auth.usecases.authenticators import (
     EnrollTotp,
     RegenerateBackupCodes,
 )
+from services.auth.usecases.companies import (
+    ApplyCompanyChange,
+    EndClosedSessions,
+    EraseCompanies,
+)
+from services.auth.usecases.new_passwords import NewPasswords
+from services.auth.usecases.opening import SessionOpener
 from services.auth.usecases.own_sessions import ListSessions, LogoutEverywhere, RevokeSession
 from services.auth.usecases.passwords import AcceptInvitation, ChangePassword, PasswordCheck
 from services.auth.usecases.people import ApplyPersonChange, BootstrapMaster
@@ -46,7 +55,7 @@ from services.auth.usecases.resets import (
     ResetPassword,
 )
 from services.auth.usecases.second_factors import SecondFactors
-from services.auth.usecases.sessions import Login, Logout, RefreshSession, SessionOpener
+from services.auth.usecases.sessions import Login, Logout, RefreshSession
 from services.auth.usecases.throttling import LoginThrottle
 from services.auth.usecases.tokens import (
     IssueDeviceToken,
@@ -55,11 +64,11 @@ from services.auth.usecases.tokens import (
     RevokeSubject,
 )
 from services.auth.usecases.upkeep import CountSessions, Prune, RotateKeys, SendMail
-from services.auth.workers import MailCarrier, Upkeep
+from services.auth.workers import CompanySweep, MailCarrier, Upkeep
 from services.chassis.application import App, Runtime
 from services.chassis.database import Database
 from services.chassis.ids import new_id
-from services.chassis.outbox import inbox_pruner
+from services.chassis.outbox import OutboxRelay, inbox_pruner
 from services.chassis.revocations import RevocationPage
 from services.chassis.workers import Worker
 
@@ -75,7 +84,9 @@ class Parts:
     reset_throttle: LoginThrottle
     codes: ResetCodes
     factors: SecondFactors
+    threads: BoundedThreads
     hasher: Argon2PasswordHasher
+    passwords: NewPasswords
     key_ring: KeyRing
     opener: SessionOpener
     hint: NatsRevocationHint
@@ -90,7 +101,7 @@ async def build(runtime: Runtime[AuthSettings]) -> App:
     await parts.rotate_keys.ensure_first()
     await parts.key_ring.load()
     if settings.bootstrap_email is not None and settings.bootstrap_password is not None:
-        bootstrap = BootstrapMaster(parts.store, parts.hasher, utc_now)
+        bootstrap = BootstrapMaster(parts.store, parts.passwords, utc_now)
         await bootstrap(settings.bootstrap_email, settings.bootstrap_password.get_secret_value())
     # Last, since a build that met an absent database is tried again, and series are made once.
     recorder = PrometheusRecorder(runtime.metrics)
@@ -110,7 +121,7 @@ async def build(runtime: Runtime[AuthSettings]) -> App:
         register=register,
         workers=_workers(runtime, parts, recorder),
         http_routes=[_key_set_route(parts.key_ring, settings)],
-        drain=[parts.hasher.close],
+        drain=[parts.threads.close],
         key_source=parts.key_ring,
         revocation_source=own_revocations,
     )
@@ -124,6 +135,8 @@ def assemble(runtime: Runtime[AuthSettings]) -> Parts:
     key_ring = KeyRing(store, utc_now, new_id, settings.token_issuer)
     opener = SessionOpener(key_ring, settings.lifetimes, utc_now, new_id)
     codes = ResetCodes(opener, vault.digest)
+    threads = BoundedThreads(settings.password_threads, settings.password_queue_max)
+    hasher = Argon2PasswordHasher(settings.argon2_options, threads)
     carrier = MailCarrier(
         AnswerResetRequests(store, codes),
         SendMail(store, make_mailer(settings), utc_now),
@@ -135,14 +148,10 @@ def assemble(runtime: Runtime[AuthSettings]) -> Parts:
         reset_throttle=LoginThrottle(settings.reset_limits, vault.digest, utc_now, "reset-"),
         codes=codes,
         factors=SecondFactors(vault.digest, utc_now),
-        hasher=Argon2PasswordHasher(
-            Argon2Options(
-                memory_kib=settings.argon2_memory_kib,
-                passes=settings.argon2_passes,
-                lanes=settings.argon2_lanes,
-                threads=settings.password_threads,
-                queue_max=settings.password_queue_max,
-            )
+        threads=threads,
+        hasher=hasher,
+        passwords=NewPasswords(
+            ZxcvbnPasswordStrength(threads), settings.password_score_min, hasher
         ),
         key_ring=key_ring,
         opener=opener,
@@ -178,25 +187,30 @@ def utc_now() -> datetime:
 
 def _auth_usecases(parts: Parts, recorder: PrometheusRecorder) -> AuthUseCases:
     store, opener, hasher = parts.store, parts.opener, parts.hasher
-    throttle, hint, factors = parts.throttle, parts.hint, parts.factors
+    throttle, hint, factors, passwords = (
+        parts.throttle,
+        parts.hint,
+        parts.factors,
+        parts.passwords,
+    )
     check = PasswordCheck(store, throttle, hasher)
     return AuthUseCases(
-        login=Login(store, throttle, hasher, factors, opener, recorder),
-        refresh_session=RefreshSession(store, opener, hint, recorder),
+        login=Login(store, throttle, hasher, factors, opener, hint, recorder),
+        refresh_session=RefreshSession(store, opener, hint, recorder, parts.carrier.wake),
         logout=Logout(store, opener, hint),
         logout_everywhere=LogoutEverywhere(store, opener, hint),
         list_sessions=ListSessions(store, opener),
         revoke_session=RevokeSession(store, opener, hint),
-        accept_invitation=AcceptInvitation(store, throttle, hasher, opener, recorder),
-        change_password=ChangePassword(store, throttle, hasher, opener, hint, recorder),
+        accept_invitation=AcceptInvitation(store, throttle, passwords, opener, recorder),
+        change_password=ChangePassword(store, throttle, check, passwords, opener, hint, recorder),
         request_password_reset=RequestPasswordReset(
             store, parts.reset_throttle, opener, recorder, parts.carrier.wake
         ),
         reset_password=ResetPassword(
-            store, throttle, hasher, parts.codes, hint, recorder, parts.carrier.wake
+            store, throttle, passwords, parts.codes, hint, recorder, parts.carrier.wake
         ),
         enroll_totp=EnrollTotp(store, throttle, check, recorder),
-        confirm_totp=ConfirmTotp(store, factors),
+        confirm_totp=ConfirmTotp(store, factors, recorder),
         disable_totp=DisableTotp(store, throttle, check, factors, recorder),
         regenerate_backup_codes=RegenerateBackupCodes(store, throttle, check, factors, recorder),
         draw_qr=qr_svg,
@@ -212,7 +226,7 @@ def _token_usecases(
         issue_service_token=IssueServiceToken(
             settings.plain_service_secrets, parts.key_ring, lifetimes, recorder
         ),
-        issue_device_token=IssueDeviceToken(parts.key_ring, lifetimes),
+        issue_device_token=IssueDeviceToken(parts.store, parts.key_ring, lifetimes),
         revoke_subject=RevokeSubject(parts.store, lifetimes, utc_now, parts.hint),
         list_revocations=ListRevocations(parts.store, utc_now),
     )
@@ -230,9 +244,18 @@ def _workers(
         recorder=recorder,
         interval_s=settings.upkeep_interval_s,
     )
-    apply_change = ApplyPersonChange(parts.store, lifetimes, utc_now, new_id, parts.hint)
+    sweep = CompanySweep(
+        EndClosedSessions(parts.store, parts.opener, parts.hint),
+        EraseCompanies(parts.store, utc_now),
+        settings.company_poll_interval_s,
+    )
+    follow_person = ApplyPersonChange(parts.store, lifetimes, utc_now, new_id, parts.hint)
+    follow_company = ApplyCompanyChange(parts.store, lifetimes, utc_now, parts.hint)
     return [
-        people_consumer(runtime.messaging, apply_change, parts.carrier.wake),
+        people_consumer(runtime.messaging, follow_person, parts.carrier.wake),
+        companies_consumer(runtime.messaging, follow_company, sweep.wake),
+        sweep.worker,
+        OutboxRelay(runtime.database, runtime.messaging).worker,
         parts.carrier.worker,
         Worker("upkeep", upkeep.run),
         inbox_pruner(runtime.database),

@@ -7,11 +7,16 @@ from dataclasses import dataclass
 from services.auth.domain.credentials import (
     Credential,
     CredentialStatus,
-    check_password,
     invitation_digest,
-    normalise_password,
 )
-from services.auth.domain.errors import CredentialsInvalid, InvitationInvalid, LoginThrottled
+from services.auth.domain.errors import (
+    CompanySuspended,
+    CredentialsInvalid,
+    InvitationInvalid,
+    LoginThrottled,
+    PasswordTooWeak,
+)
+from services.auth.domain.passwords import normalise_password
 from services.auth.domain.sessions import Origin, Session, SessionGrant
 from services.auth.domain.throttling import Charge
 from services.auth.ports import (
@@ -20,7 +25,8 @@ from services.auth.ports import (
     RevocationHint,
     Store,
 )
-from services.auth.usecases.sessions import SessionOpener, end_sessions
+from services.auth.usecases.new_passwords import NewPasswords
+from services.auth.usecases.opening import SessionOpener, end_sessions
 from services.auth.usecases.throttling import LoginThrottle
 
 
@@ -58,7 +64,7 @@ class PasswordCheck:
                 tx, credential.email, owner.user_id, owner.origin.address
             )
         plain = normalise_password(password)
-        async with self._throttle.refunding_refusals(self._store, charges):
+        async with self._throttle.refunding(self._store, charges, LoginThrottled):
             verified = await self._hasher.verify(credential.password_hash, plain)
         if not verified:
             raise CredentialsInvalid
@@ -72,13 +78,13 @@ class AcceptInvitation:
         self,
         store: Store,
         throttle: LoginThrottle,
-        hasher: PasswordHasher,
+        passwords: NewPasswords,
         opener: SessionOpener,
         recorder: AuthenticationRecorder,
     ) -> None:
         self._store = store
         self._throttle = throttle
-        self._hasher = hasher
+        self._passwords = passwords
         self._opener = opener
         self._recorder = recorder
 
@@ -87,12 +93,13 @@ class AcceptInvitation:
 
         Raises:
             InvitationInvalid: unknown, used or expired.
+            CompanySuspended: the invitation stays open, for when it is resumed.
             PasswordTooWeak: the invitation stays open, for another try.
             LoginThrottled: too much to do now.
         """
         try:
             grant = await self._accept(invitation_digest(code), password, origin)
-        except (InvitationInvalid, LoginThrottled) as err:
+        except (InvitationInvalid, CompanySuspended, LoginThrottled) as err:
             self._recorder.failed(err.reason.lower())
             raise
         self._recorder.succeeded(grant.role)
@@ -101,8 +108,9 @@ class AcceptInvitation:
     async def _accept(self, digest: bytes, password: str, origin: Origin) -> SessionGrant:
         plain = normalise_password(password)
         invited = await self._invited(digest)
-        check_password(plain, invited.email, "password")
-        password_hash = await self._hasher.hash(plain)
+        password_hash = await self._passwords.hashed(
+            plain, invited.email, "password", invited.display_name
+        )
         async with self._store.transaction() as tx:
             credential = await tx.credentials.lock(invited.user_id)
             used = await tx.invitations.use(digest, self._opener.clock())
@@ -111,7 +119,9 @@ class AcceptInvitation:
             credential = credential.with_password(password_hash)
             await tx.credentials.save(credential, self._opener.clock())
             home = self._throttle.address_digest(origin.address)
-            return await self._opener.open(tx, credential, home, origin)
+            opened = await self._opener.open(tx, credential, home, origin)
+            await end_sessions(tx, opened.displaced, self._opener)
+        return opened.grant
 
     async def _invited(self, digest: bytes) -> Credential:
         """Look before hashing: a made-up code costs next to nothing."""
@@ -132,18 +142,19 @@ class ChangePassword:
         self,
         store: Store,
         throttle: LoginThrottle,
-        hasher: PasswordHasher,
+        check: PasswordCheck,
+        passwords: NewPasswords,
         opener: SessionOpener,
         hint: RevocationHint,
         recorder: AuthenticationRecorder,
     ) -> None:
         self._store = store
         self._throttle = throttle
-        self._hasher = hasher
+        self._check_password = check
+        self._passwords = passwords
         self._opener = opener
         self._hint = hint
         self._recorder = recorder
-        self._check_password = PasswordCheck(store, throttle, hasher)
 
     async def __call__(self, owner: SessionOwner, current_password: str, new_password: str) -> None:
         """Change the password from within a session, and end the person's other sessions.
@@ -167,8 +178,11 @@ class ChangePassword:
         """Change the password; return the sessions that ended."""
         credential, charges = await self._check_password(owner, current_password)
         plain = normalise_password(new_password)
-        check_password(plain, credential.email, "new_password")
-        password_hash = await self._hasher.hash(plain)
+        # Whoever gets so far has the right password: what is refused now costs nothing.
+        async with self._throttle.refunding(self._store, charges, PasswordTooWeak, LoginThrottled):
+            password_hash = await self._passwords.hashed(
+                plain, credential.email, "new_password", credential.display_name
+            )
         async with self._store.transaction() as tx:
             current = await tx.credentials.lock(owner.user_id)
             if current is None or not current.still_is(credential):

@@ -158,13 +158,16 @@ class _ObservedMethod:
         traceparent = tracestate = authorization = None
         for key, value in context.invocation_metadata() or ():
             if key == "authorization":
-                authorization = value
+                # Two are joined as HTTP does it, and thus no token: whoever looked at one of them
+                # before may have looked at the other one.
+                text = _text(value)
+                authorization = text if authorization is None else f"{authorization}, {text}"
             elif key == "traceparent":
                 traceparent = value
             elif key == "tracestate":
                 tracestate = value
         span = self._start_span(_text(traceparent), _text(tracestate))
-        call = Call(self._spec, span, _text(authorization))
+        call = Call(self._spec, span, authorization)
         set_current_call(call)
         # The context belongs to the call's own task and ends with it, so nothing is detached.
         otel_context.attach(set_span_in_context(span))
