@@ -22,9 +22,9 @@ _STEP_ROWS = 2000
 # Devices first: whoever claims, exchanges or moves one holds its row, and is waited for.
 _DEVICES = """
 WITH gone AS (
-    DELETE FROM device WHERE company_id = :company_id AND device_id IN (
+    DELETE FROM device WHERE company_id = :company_id AND device_id = ANY (ARRAY(
         SELECT device_id FROM device WHERE company_id = :company_id
-        ORDER BY device_id LIMIT :limit FOR UPDATE)
+        ORDER BY device_id LIMIT :limit))
     RETURNING device_id
 ), unlisted AS (
     DELETE FROM device_directory WHERE device_id IN (SELECT device_id FROM gone)
