@@ -1,0 +1,40 @@
+"""The system that all sagas share, which each test leaves running."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.fixtures.ports import reserved_ports
+from tests.fixtures.shutting_out import RealServices
+from tests.fixtures.stack import PORT_NAMES
+from tests.fixtures.system import System
+from tests.fixtures.waiting import eventually
+from tests.sagas.tenants import Tenant, new_tenant
+from tests.sagas.traces import Contents, contents_of
+
+
+@pytest.fixture(scope="session")
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """The parts of the system; `services` has them started."""
+    with reserved_ports(len(PORT_NAMES)) as numbers:
+        ports = dict(zip(PORT_NAMES, numbers, strict=True))
+        yield System(tmp_path_factory.mktemp("system") / "state", ports)
+
+
+@pytest.fixture(scope="session")
+def services(system: System) -> Iterator[RealServices]:
+    """The services of the system, up, and their administrator."""
+    with system.running() as services:
+        yield services
+
+
+@pytest.fixture(scope="session")
+def neighbour(system: System, services: RealServices) -> tuple[Tenant, Contents]:
+    """A company beside those that things happen to, and all that the databases hold of it."""
+    tenant = new_tenant(services)
+    system.settle()
+    latest = "SELECT 1 FROM device_latest WHERE device_id = $1"
+    eventually(
+        lambda: system.databases.value("telemetry", latest, tenant.board[0]), "its newest values"
+    )
+    return tenant, contents_of(system.databases, tenant)
