@@ -31,7 +31,7 @@ class DeviceServiceStub:
     ListDevices: aio.UnaryUnaryMultiCallable[device_service_pb2.ListDevicesRequest, device_service_pb2.ListDevicesResponse]
     """ListDevices lists a company's devices, oldest first.
 
-    Errors: PAGE_TOKEN_INVALID.
+    Errors: PAGE_TOKEN_INVALID, COMPANY_NOT_FOUND.
     """
     DisableDevice: aio.UnaryUnaryMultiCallable[device_service_pb2.DisableDeviceRequest, device_service_pb2.Device]
     """DisableDevice ends a device's access for good; its uploads are refused
@@ -75,7 +75,7 @@ class DeviceServiceServicer(metaclass=abc_1.ABCMeta):
     ) -> abc.Awaitable[device_service_pb2.ListDevicesResponse]:
         """ListDevices lists a company's devices, oldest first.
 
-        Errors: PAGE_TOKEN_INVALID.
+        Errors: PAGE_TOKEN_INVALID, COMPANY_NOT_FOUND.
         """
 
     @abc_1.abstractmethod
