@@ -23,7 +23,7 @@ from schemathesis.specs.openapi.checks import (
 from gateway import contract, openapi
 from services.chassis.identity import Role
 from tests.fixtures.effort import EFFORT, timeout_s
-from tests.fixtures.platform import BoardAccess, Member, Platform
+from tests.fixtures.platform import PASSWORD, BoardAccess, Member, Platform
 
 Case: TypeAlias = "schemathesis.Case[Any]"
 Test = TypeVar("Test", bound=Callable[..., None])
@@ -97,7 +97,7 @@ class Asker:
         """Open another session where a question has ended the last one."""
         me = {"authorization": f"Bearer {self.member.token}"}
         if self.platform.client.get("/v1/me", headers=me).status_code != 200:
-            self.member = self.platform.log_in_again(self.member)
+            self.member = self.platform.log_in(self.member.address, PASSWORD)
 
 
 def asker(platform: Platform, role: Role) -> Asker:
