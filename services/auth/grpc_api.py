@@ -13,7 +13,6 @@ from google.api.httpbody_pb2 import HttpBody
 from google.protobuf.empty_pb2 import Empty
 
 from services.auth import codec
-from services.auth.addresses import client_address, user_agent
 from services.auth.domain.sessions import Origin
 from services.auth.domain.totp import Proof
 from services.auth.usecases.authenticators import (
@@ -32,6 +31,7 @@ from services.auth.usecases.tokens import (
     ListRevocations,
     RevokeSubject,
 )
+from services.chassis.addresses import client_address, user_agent
 from services.chassis.errors import TokenInvalid
 from services.chassis.identity import current_caller
 from services.chassis.page_tokens import decode_page_start

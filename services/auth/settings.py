@@ -64,9 +64,6 @@ class AuthSettings(ServiceSettings):
     smtp_timeout_s: float = Field(
         20.0, gt=0, le=50, description="How long the mail server may take for a step."
     )
-    proxies_trusted: int = Field(
-        1, ge=0, le=10, description="Proxies before the service that append to x-forwarded-for."
-    )
 
     access_token_ttl_s: int = Field(900, ge=1, le=3600, description="Life of an access token.")
     service_token_ttl_s: int = Field(600, ge=1, le=3600, description="Life of a service token.")

@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import AsyncGenerator
 from typing import Any
 
+from services.chassis.audit.entries import current_entry
 from services.chassis.errors import (
     PermissionDenied,
     TokenAudience,
@@ -56,6 +57,9 @@ class AccessGate:
         if call is not None:
             call.verifier = self._verifier
         caller = verified.caller
+        entry = current_entry()
+        if entry is not None:
+            entry.actor = caller
         if caller.kind is not spec.caller:
             raise TokenAudience(
                 f"The token is for callers of kind {caller.kind}, not {spec.caller}."
