@@ -10,7 +10,7 @@ from cachetools import LRUCache
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from services.chassis.errors import TokenAudience, TokenExpired, TokenInvalid, TokenRevoked
-from services.chassis.identity import Caller, CallerKind, Role
+from services.chassis.identity import Caller, CallerKind, Restriction, Role
 
 AUDIENCE_API = "dashtrack-api"
 AUDIENCE_DEVICE = "dashtrack-device"
@@ -150,6 +150,7 @@ def _verified(claims: dict[str, Any], kid: str) -> VerifiedToken:
             company_id=_optional_id(claims, "company_id"),
             session_id=_optional_id(claims, "sid"),
             expires_at_s=int(claims["exp"]),
+            restriction=_restriction(claims),
         )
         return VerifiedToken(caller, kid, float(claims["iat"]))
     except (KeyError, TypeError, ValueError, AttributeError) as err:
@@ -167,6 +168,12 @@ def _role(kind: CallerKind, claims: dict[str, Any]) -> Role | None:
     if kind is CallerKind.SERVICE and claims["role"] != "service":
         raise ValueError("a service's token with another role")
     return None
+
+
+def _restriction(claims: dict[str, Any]) -> Restriction | None:
+    """Read what narrows a token; one that isn't known here narrows it to nothing."""
+    value = claims.get("restriction")
+    return None if value is None else Restriction(value)
 
 
 def _optional_id(claims: dict[str, Any], name: str) -> uuid.UUID | None:

@@ -12,7 +12,8 @@ from services.users.clients import GrpcCompanyDirectory
 from services.users.grpc_api import SERVICE_NAME, UserServicer
 from services.users.settings import UsersSettings
 from services.users.storage.repository import PostgresTransactions
-from services.users.usecases import Lapses, PurgeDeletedUsers, UserUseCases
+from services.users.usecases.people import Lapses, UserUseCases
+from services.users.usecases.purging import PurgeDeletedUsers
 from services.users.workers import purge_worker
 
 

@@ -22,7 +22,7 @@ from services.users.domain.lists import (
     words_of,
 )
 from services.users.domain.people import LANGUAGE_CODE_DEFAULT, NewUser, Status, User, UserEdit
-from services.users.usecases import UserPage
+from services.users.usecases.people import UserPage
 
 _STATUS_NUMBERS = {
     Status.ACTIVE: user_service_pb2.User.STATUS_ACTIVE,

@@ -9,7 +9,7 @@ from services.chassis.fields import decode_id
 from services.chassis.identity import current_caller
 from services.chassis.page_tokens import PAGE_SIZE_DEFAULT
 from services.users import codec
-from services.users.usecases import UserUseCases
+from services.users.usecases.people import UserUseCases
 
 SERVICE_NAME = pb.DESCRIPTOR.services_by_name["UserService"].full_name
 

@@ -3,7 +3,7 @@
 import asyncio
 
 from services.chassis.workers import Worker, pause
-from services.users.usecases import PurgeDeletedUsers
+from services.users.usecases.purging import PurgeDeletedUsers
 
 
 def purge_worker(purge: PurgeDeletedUsers, interval_s: float) -> Worker:

@@ -115,6 +115,26 @@ class TotpNotEnrolled(DomainError):
         super().__init__("There is no authenticator.")
 
 
+class TwoFactorMandatory(DomainError):
+    """The company wants everybody of this role to have a second factor."""
+
+    kind = Kind.PRECONDITION
+    reason = "TWO_FACTOR_MANDATORY"
+
+    def __init__(self) -> None:
+        super().__init__("Your company wants you to have an authenticator.")
+
+
+class CompanySuspended(DomainError):
+    """The person has proved who they are, and their company is suspended or being deleted."""
+
+    kind = Kind.DENIED
+    reason = "COMPANY_SUSPENDED"
+
+    def __init__(self, company_id: uuid.UUID) -> None:
+        super().__init__("The company is suspended.", company_id=str(company_id))
+
+
 class PasswordTooWeak(DomainError):
     """The password would be guessed."""
 

@@ -17,7 +17,7 @@ from services.chassis.page_tokens import PageTokenInvalid, encode_page_token, fi
 from services.users import codec
 from services.users.domain.lists import ListPosition, OrderField, UserOrder, UserQuery
 from services.users.domain.people import Status, User, UserEdit
-from services.users.usecases import UserPage
+from services.users.usecases.people import UserPage
 
 USER_ID = uuid.UUID("01900000-0000-7000-8000-00000000000a")
 

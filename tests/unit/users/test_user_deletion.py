@@ -16,7 +16,7 @@ from services.users.domain.errors import (
 )
 from services.users.domain.lists import UserQuery
 from services.users.domain.people import Status, UserEdit
-from services.users.usecases import FIRST_MASTER_ID
+from services.users.usecases.people import FIRST_MASTER_ID
 from tests.fixtures.users_fakes import DELETED_KEPT, UsersOnFakes
 
 

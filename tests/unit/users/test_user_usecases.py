@@ -15,7 +15,7 @@ from services.chassis.errors import (
 from services.chassis.identity import Role
 from services.users.domain.errors import CompanyNotFound, CompanyRequired, EmailTaken
 from services.users.domain.people import UserEdit
-from services.users.usecases import FIRST_MASTER_ID
+from services.users.usecases.people import FIRST_MASTER_ID
 from tests.fixtures.users_fakes import UsersOnFakes
 
 

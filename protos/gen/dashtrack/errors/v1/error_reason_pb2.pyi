@@ -95,6 +95,10 @@ class _ErrorReasonEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_ErrorReaso
     """ERROR_REASON_TOKEN_REVOKED: the session or the device was ended. Status UNAUTHENTICATED."""
     ERROR_REASON_TOKEN_AUDIENCE: _ErrorReason.ValueType  # 24
     """ERROR_REASON_TOKEN_AUDIENCE: a valid token of another kind of caller. Status PERMISSION_DENIED."""
+    ERROR_REASON_TWO_FACTOR_ENROLLMENT_REQUIRED: _ErrorReason.ValueType  # 25
+    """ERROR_REASON_TWO_FACTOR_ENROLLMENT_REQUIRED: the person must have a second factor and has none: enrol an
+    authenticator, confirm it and refresh the session. Status PERMISSION_DENIED.
+    """
     ERROR_REASON_CREDENTIALS_INVALID: _ErrorReason.ValueType  # 40
     """ERROR_REASON_CREDENTIALS_INVALID: unknown e-mail or wrong password, deliberately not saying which. Status UNAUTHENTICATED."""
     ERROR_REASON_REFRESH_TOKEN_INVALID: _ErrorReason.ValueType  # 41
@@ -127,6 +131,10 @@ class _ErrorReasonEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_ErrorReaso
     """ERROR_REASON_TOTP_ENABLED: the caller has an authenticator already. Status FAILED_PRECONDITION."""
     ERROR_REASON_TOTP_NOT_ENROLLED: _ErrorReason.ValueType  # 52
     """ERROR_REASON_TOTP_NOT_ENROLLED: the caller has no authenticator. Status FAILED_PRECONDITION."""
+    ERROR_REASON_TWO_FACTOR_MANDATORY: _ErrorReason.ValueType  # 58
+    """ERROR_REASON_TWO_FACTOR_MANDATORY: the caller's company wants everybody of their role to have a second
+    factor, so it stays on. Status FAILED_PRECONDITION.
+    """
     ERROR_REASON_USER_NOT_FOUND: _ErrorReason.ValueType  # 60
     """ERROR_REASON_USER_NOT_FOUND: no such person in reach. Metadata: `user_id`. Status NOT_FOUND."""
     ERROR_REASON_EMAIL_TAKEN: _ErrorReason.ValueType  # 61
@@ -294,6 +302,10 @@ ERROR_REASON_TOKEN_REVOKED: ErrorReason.ValueType  # 23
 """ERROR_REASON_TOKEN_REVOKED: the session or the device was ended. Status UNAUTHENTICATED."""
 ERROR_REASON_TOKEN_AUDIENCE: ErrorReason.ValueType  # 24
 """ERROR_REASON_TOKEN_AUDIENCE: a valid token of another kind of caller. Status PERMISSION_DENIED."""
+ERROR_REASON_TWO_FACTOR_ENROLLMENT_REQUIRED: ErrorReason.ValueType  # 25
+"""ERROR_REASON_TWO_FACTOR_ENROLLMENT_REQUIRED: the person must have a second factor and has none: enrol an
+authenticator, confirm it and refresh the session. Status PERMISSION_DENIED.
+"""
 ERROR_REASON_CREDENTIALS_INVALID: ErrorReason.ValueType  # 40
 """ERROR_REASON_CREDENTIALS_INVALID: unknown e-mail or wrong password, deliberately not saying which. Status UNAUTHENTICATED."""
 ERROR_REASON_REFRESH_TOKEN_INVALID: ErrorReason.ValueType  # 41
@@ -326,6 +338,10 @@ ERROR_REASON_TOTP_ENABLED: ErrorReason.ValueType  # 51
 """ERROR_REASON_TOTP_ENABLED: the caller has an authenticator already. Status FAILED_PRECONDITION."""
 ERROR_REASON_TOTP_NOT_ENROLLED: ErrorReason.ValueType  # 52
 """ERROR_REASON_TOTP_NOT_ENROLLED: the caller has no authenticator. Status FAILED_PRECONDITION."""
+ERROR_REASON_TWO_FACTOR_MANDATORY: ErrorReason.ValueType  # 58
+"""ERROR_REASON_TWO_FACTOR_MANDATORY: the caller's company wants everybody of their role to have a second
+factor, so it stays on. Status FAILED_PRECONDITION.
+"""
 ERROR_REASON_USER_NOT_FOUND: ErrorReason.ValueType  # 60
 """ERROR_REASON_USER_NOT_FOUND: no such person in reach. Metadata: `user_id`. Status NOT_FOUND."""
 ERROR_REASON_EMAIL_TAKEN: ErrorReason.ValueType  # 61

@@ -1,4 +1,4 @@
-"""What can be done with people, one method per operation; transactions begin and end here."""
+"""What callers can do with people."""
 
 import contextlib
 import uuid
@@ -12,8 +12,6 @@ from services.users.domain.errors import CompanyNotFound, FirstMasterKept, OwnAc
 from services.users.domain.lists import ListPosition, UserQuery
 from services.users.domain.people import NewUser, User, UserEdit, require_manageable
 from services.users.ports import Clock, CompanyDirectory, IdSource, Transactions, UnitOfWork
-
-_PURGE_BATCH_SIZE = 100
 
 FIRST_MASTER_ID = uuid.UUID("00000000-0000-7000-8000-000000000001")
 """The id of the first administrator, which auth gives to the first credential."""
@@ -179,24 +177,6 @@ class UserUseCases:
             raise CompanyNotFound(company_id)
         await self._companies.require(company_id)
         return TenantScope.company(company_id)
-
-
-class PurgeDeletedUsers:
-    """Erases people whose time to be had back is over."""
-
-    def __init__(self, transactions: Transactions, clock: Clock) -> None:
-        self._transactions = transactions
-        self._clock = clock
-
-    async def __call__(self) -> int:
-        """Erase some, all together or none; tell how many: 0 once there is nobody left."""
-        everything, now = TenantScope.everything(), self._clock()
-        async with self._transactions.begin() as work:
-            due = await work.users.list_due_for_change(everything, now, _PURGE_BATCH_SIZE)
-            for user in due:
-                await work.users.remove(everything, user.user_id)
-                await work.events.announce_purged(user.purged(now))
-        return len(due)
 
 
 async def _store(work: UnitOfWork, scope: TenantScope, user: User, changed: User) -> User:
