@@ -54,12 +54,12 @@ class Act:
 
     def __post_init__(self) -> None:
         """Keep what is hashed to printable ASCII, which every JSON tool writes the same way."""
-        for name in _TEXTS:
+        for name in TEXT_FIELDS:
             object.__setattr__(self, name, _plain(getattr(self, name)))
         object.__setattr__(self, "changed_fields", tuple(map(_plain, self.changed_fields)))
 
 
-_TEXTS = (
+TEXT_FIELDS = (
     "service",
     "action",
     "outcome",
@@ -169,10 +169,11 @@ def personal_digest(plain: bytes) -> bytes:
     return hashlib.sha256(plain).digest()
 
 
-def read_personal(plain: bytes) -> Personal:
-    """Read personal data that were decrypted."""
+def read_personal(plain: bytes) -> tuple[Personal, bytes]:
+    """Read personal data that were decrypted, and their salt."""
     values = json.loads(plain)
-    return Personal(str(values["address"]), str(values["user_agent"]))
+    personal = Personal(str(values["address"]), str(values["user_agent"]))
+    return personal, bytes.fromhex(values["salt"])
 
 
 def new_salt() -> bytes:

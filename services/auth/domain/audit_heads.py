@@ -142,6 +142,7 @@ class ChainVerifier:
     def adopt(self, record: Record) -> None:
         """Begin with a record in the middle: a head that follows vouches for it too."""
         self.sequence, self._hash = record.sequence - 1, record.previous_hash
+        self.attested_sequence = self.sequence
 
     def take(self, record: Record, *, personal_matches: bool = True) -> Break | None:
         """Check the record that should come next."""
@@ -174,6 +175,8 @@ class ChainVerifier:
             return Break(self.sequence + 1, Problem.TRUNCATED)
         if self.sequence > chain.sequence or self._hash != chain.hash:
             return Break(self.sequence, Problem.UNCHAINED)
+        if self.attested_sequence < chain.signed_sequence <= self.sequence:
+            return Break(chain.signed_sequence, Problem.SIGNATURE)
         return None
 
     def _check_signature(self, head: Head) -> Break | None:

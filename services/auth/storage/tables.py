@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
-from services.chassis.outbox import inbox_table
+from services.chassis.outbox import inbox_table, outbox_table
 
 EMAIL_KEY = "credentials_email_key"
 
@@ -192,6 +192,7 @@ class SigningKeyRow(AuthModel, table=True):
 
 
 INBOX = inbox_table(AuthModel.metadata)
+OUTBOX = outbox_table(AuthModel.metadata)
 
 # Statements are built on the tables, not on the classes: what they return is what the database
 # says now, never a row that the session remembers from before it waited for a lock.
