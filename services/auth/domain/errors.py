@@ -1,5 +1,6 @@
 """The ways in which proving who one is can fail."""
 
+import enum
 import uuid
 
 from services.chassis.errors import DomainError, FieldViolation, Kind
@@ -115,6 +116,14 @@ class TotpNotEnrolled(DomainError):
         super().__init__("There is no authenticator.")
 
 
+class Weakness(enum.StrEnum):
+    """What is wrong with a password."""
+
+    TOO_SHORT = "TOO_SHORT"
+    COMMON = "COMMON"
+    GUESSABLE = "GUESSABLE"
+
+
 class TwoFactorMandatory(DomainError):
     """The company wants everybody of this role to have a second factor."""
 
@@ -141,8 +150,9 @@ class PasswordTooWeak(DomainError):
     kind = Kind.INVALID
     reason = "PASSWORD_TOO_WEAK"
 
-    def __init__(self, field: str, description: str) -> None:
-        super().__init__(description, violations=[FieldViolation(field, description)])
+    def __init__(self, field: str, weakness: Weakness, description: str) -> None:
+        violations = [FieldViolation(field, description)]
+        super().__init__(description, violations=violations, weakness=weakness.value)
 
 
 class ServiceCredentialsInvalid(DomainError):

@@ -110,7 +110,10 @@ class _ErrorReasonEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_ErrorReaso
     ERROR_REASON_INVITATION_INVALID: _ErrorReason.ValueType  # 43
     """ERROR_REASON_INVITATION_INVALID: the invitation is unknown, used or expired. Status FAILED_PRECONDITION."""
     ERROR_REASON_PASSWORD_TOO_WEAK: _ErrorReason.ValueType  # 44
-    """ERROR_REASON_PASSWORD_TOO_WEAK: choose a longer or less common password. Status INVALID_ARGUMENT."""
+    """ERROR_REASON_PASSWORD_TOO_WEAK: choose a longer or less common password; the field violation says
+    what is wrong with it. Metadata: `weakness`, which is `TOO_SHORT`, `COMMON` or `GUESSABLE`.
+    Status INVALID_ARGUMENT.
+    """
     ERROR_REASON_LOGIN_THROTTLED: _ErrorReason.ValueType  # 45
     """ERROR_REASON_LOGIN_THROTTLED: too many attempts. Try again after `RetryInfo.retry_delay`. Status RESOURCE_EXHAUSTED."""
     ERROR_REASON_SERVICE_CREDENTIALS_INVALID: _ErrorReason.ValueType  # 46
@@ -317,7 +320,10 @@ session was ended, since one of its two holders is not its owner. Status UNAUTHE
 ERROR_REASON_INVITATION_INVALID: ErrorReason.ValueType  # 43
 """ERROR_REASON_INVITATION_INVALID: the invitation is unknown, used or expired. Status FAILED_PRECONDITION."""
 ERROR_REASON_PASSWORD_TOO_WEAK: ErrorReason.ValueType  # 44
-"""ERROR_REASON_PASSWORD_TOO_WEAK: choose a longer or less common password. Status INVALID_ARGUMENT."""
+"""ERROR_REASON_PASSWORD_TOO_WEAK: choose a longer or less common password; the field violation says
+what is wrong with it. Metadata: `weakness`, which is `TOO_SHORT`, `COMMON` or `GUESSABLE`.
+Status INVALID_ARGUMENT.
+"""
 ERROR_REASON_LOGIN_THROTTLED: ErrorReason.ValueType  # 45
 """ERROR_REASON_LOGIN_THROTTLED: too many attempts. Try again after `RetryInfo.retry_delay`. Status RESOURCE_EXHAUSTED."""
 ERROR_REASON_SERVICE_CREDENTIALS_INVALID: ErrorReason.ValueType  # 46
