@@ -6,6 +6,7 @@ from pathlib import Path
 
 import grpc.aio
 from aiohttp import web
+from dashtrack.audit.v1.audit_service_pb2_grpc import add_AuditServiceServicer_to_server
 from dashtrack.auth.internal.v1.token_service_pb2_grpc import add_TokenServiceServicer_to_server
 from dashtrack.auth.v1.auth_service_pb2_grpc import add_AuthServiceServicer_to_server
 
@@ -19,6 +20,7 @@ from services.auth.adapters.qr_codes import qr_svg
 from services.auth.adapters.recording import PrometheusRecorder
 from services.auth.adapters.smtp import SmtpMailer
 from services.auth.adapters.zxcvbn_estimator import ZxcvbnPasswordStrength
+from services.auth.audit_app import BOOKKEEPING_TABLES, build_audit_log
 from services.auth.consumers import people_consumer
 from services.auth.grpc_api import (
     AUTH_SERVICE,
@@ -28,6 +30,7 @@ from services.auth.grpc_api import (
     TokenServicer,
     TokenUseCases,
 )
+from services.auth.grpc_api.audit import AUDIT_SERVICE
 from services.auth.ports import Mailer
 from services.auth.settings import AuthSettings
 from services.auth.storage.store import PostgresStore
@@ -101,20 +104,24 @@ async def build(runtime: Runtime[AuthSettings]) -> App:
     recorder = PrometheusRecorder(runtime.metrics)
     auth = _auth_usecases(parts, recorder)
     tokens = _token_usecases(parts, recorder, settings)
+    audit = build_audit_log(runtime, make_vault(settings), utc_now)
+    await audit.signer.ensure_key()
 
     def register(server: grpc.aio.Server) -> None:
         add_AuthServiceServicer_to_server(AuthServicer(auth, settings.proxies_trusted), server)
         add_TokenServiceServicer_to_server(TokenServicer(tokens), server)
+        add_AuditServiceServicer_to_server(audit.servicer, server)
 
     async def own_revocations(position: str) -> RevocationPage:
         page = await tokens.list_revocations(codec.decode_position(position))
         return codec.pulled_page(page)
 
     return App(
-        service_names=[AUTH_SERVICE, TOKEN_SERVICE],
+        service_names=[AUTH_SERVICE, TOKEN_SERVICE, AUDIT_SERVICE],
         register=register,
-        workers=_workers(runtime, parts, recorder),
-        http_routes=[_key_set_route(parts.key_ring, settings)],
+        workers=[*_workers(runtime, parts, recorder), *audit.workers],
+        http_routes=[_key_set_route(parts.key_ring, settings), audit.keys_route],
+        bookkeeping_tables=BOOKKEEPING_TABLES,
         drain=[parts.threads.close],
         key_source=parts.key_ring,
         revocation_source=own_revocations,

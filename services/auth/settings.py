@@ -130,6 +130,12 @@ class AuthSettings(ServiceSettings):
     upkeep_interval_s: float = Field(
         30.0, gt=0, description="How often keys are read again, leftovers pruned, sessions counted."
     )
+    audit_retention_d: int = Field(
+        400, ge=1, description="How long the audit log is kept, in days."
+    )
+    audit_head_interval_s: float = Field(
+        60.0, gt=0, description="How often logs that have grown are signed."
+    )
     mail_poll_interval_s: float = Field(
         5.0, gt=0, description="How often mail is looked for that another replica has left."
     )

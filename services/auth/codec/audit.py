@@ -30,11 +30,30 @@ _KINDS = {
     HeadKind.HEAD: pb.AuditHead.KIND_HEAD,
     HeadKind.CHECKPOINT: pb.AuditHead.KIND_CHECKPOINT,
 }
-_COLUMNS = (
-    "type sequence occur_time company_id service action outcome actor_kind actor_id actor_role "
-    "actor_company_id resource_type resource_id changed_fields address user_agent trace_id "
-    "event_id seal_time previous_hash hash signature"
-).split()
+_COLUMNS = [
+    "type",
+    "sequence",
+    "occur_time",
+    "company_id",
+    "service",
+    "action",
+    "outcome",
+    "actor_kind",
+    "actor_id",
+    "actor_role",
+    "actor_company_id",
+    "resource_type",
+    "resource_id",
+    "changed_fields",
+    "address",
+    "user_agent",
+    "trace_id",
+    "event_id",
+    "seal_time",
+    "previous_hash",
+    "hash",
+    "signature",
+]
 # A spreadsheet takes a cell that begins so for a formula, whoever wrote what is in it.
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 NDJSON = "application/x-ndjson"

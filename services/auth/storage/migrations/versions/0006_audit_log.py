@@ -6,15 +6,22 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from services.chassis.outbox import create_outbox
 
-revision = "0005"
-down_revision = "0004"
+revision = "0006"
+down_revision = "0005"
 branch_labels = None
 depends_on = None
 
-_TEXTS = (
-    "service action outcome actor_kind actor_id actor_role actor_company_id resource_type "
-    "resource_id"
-).split()
+_TEXTS = [
+    "service",
+    "action",
+    "outcome",
+    "actor_kind",
+    "actor_id",
+    "actor_role",
+    "actor_company_id",
+    "resource_type",
+    "resource_id",
+]
 
 
 def upgrade() -> None:
