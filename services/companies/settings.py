@@ -14,3 +14,9 @@ class CompaniesSettings(ServiceSettings):
     grpc_port: Port = Field(15053, description="Port of the gRPC server; 0 picks a free one.")
     http_port: Port = Field(15063, description="Port of the HTTP server; 0 picks a free one.")
     nats_user: str = Field("companies", description="NATS user of this service.")
+    erasure_reminder_s: float = Field(
+        60.0,
+        ge=0.1,
+        le=86_400,
+        description="After how long a service that has not erased a company is asked again.",
+    )

@@ -7,6 +7,9 @@ from datetime import datetime
 from typing import Protocol
 
 from services.companies.ports.companies import CompanyRepository
+from services.companies.ports.events import CompanyEvents
+from services.companies.ports.holdings import HoldingsRepository
+from services.companies.ports.plans import PlanCatalog
 from services.companies.ports.vehicles import VehicleRepository
 
 Clock = Callable[[], datetime]
@@ -26,6 +29,18 @@ class UnitOfWork(Protocol):
     @property
     def vehicles(self) -> VehicleRepository:
         """The vehicles."""
+
+    @property
+    def plans(self) -> PlanCatalog:
+        """The plans."""
+
+    @property
+    def holdings(self) -> HoldingsRepository:
+        """Everything that companies have."""
+
+    @property
+    def events(self) -> CompanyEvents:
+        """What is told to other services."""
 
 
 class Transactions(Protocol):

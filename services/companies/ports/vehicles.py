@@ -41,3 +41,6 @@ class VehicleRepository(Protocol):
         self, scope: TenantScope, after: uuid.UUID | None, limit: int
     ) -> Sequence[Vehicle]:
         """Read vehicles in the order of their ids, from the first id greater than `after`."""
+
+    async def count(self, scope: TenantScope) -> int:
+        """Count the vehicles."""

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from services.chassis.database import Database
 from services.companies.domain.errors import CompanyNameTaken
 from services.companies.storage.companies import PostgresCompanyRepository
+from services.companies.storage.events import OutboxCompanyEvents
+from services.companies.storage.holdings import PostgresHoldingsRepository
+from services.companies.storage.plans import PostgresPlanCatalog
 from services.companies.storage.tables.companies import COMPANY_NAME_KEY
 from services.companies.storage.vehicles import PostgresVehicleRepository
 
@@ -17,6 +20,9 @@ class PostgresUnitOfWork:
 
     companies: PostgresCompanyRepository
     vehicles: PostgresVehicleRepository
+    plans: PostgresPlanCatalog
+    holdings: PostgresHoldingsRepository
+    events: OutboxCompanyEvents
 
 
 class PostgresTransactions:
@@ -31,5 +37,9 @@ class PostgresTransactions:
         constraints = {COMPANY_NAME_KEY: CompanyNameTaken}
         async with self._database.transaction(constraints=constraints) as session:
             yield PostgresUnitOfWork(
-                PostgresCompanyRepository(session), PostgresVehicleRepository(session)
+                companies=PostgresCompanyRepository(session),
+                vehicles=PostgresVehicleRepository(session),
+                plans=PostgresPlanCatalog(session),
+                holdings=PostgresHoldingsRepository(session),
+                events=OutboxCompanyEvents(session),
             )

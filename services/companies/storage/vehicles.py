@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import asdict
 
+import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -73,6 +74,12 @@ class PostgresVehicleRepository:
             query = query.where(col(VehicleRow.vehicle_id) > after)
         query = query.order_by(col(VehicleRow.vehicle_id)).limit(limit)
         return [_vehicle(row) for row in await self._session.exec(query)]
+
+    async def count(self, scope: TenantScope) -> int:
+        """Count the vehicles."""
+        company_id = col(VehicleRow.company_id)
+        query = select(sa.func.count()).select_from(VehicleRow).where(within(company_id, scope))
+        return (await self._session.exec(query)).one()
 
 
 def _vehicle(row: VehicleRow) -> Vehicle:

@@ -1,8 +1,12 @@
 """The tables of the service; rows never leave storage, since they skip validation."""
 
+from services.chassis.outbox import outbox_table
 from services.companies.storage.tables.base import CompaniesModel
-from services.companies.storage.tables.companies import CompanyRow
+from services.companies.storage.tables.companies import CompanyRow, DeletionStepRow
+from services.companies.storage.tables.plans import PlanRow
 from services.companies.storage.tables.vehicles import VehicleRow
 
+OUTBOX = outbox_table(CompaniesModel.metadata)
+
 # All of them, so that the metadata is whole wherever it is looked at.
-__all__ = ["CompaniesModel", "CompanyRow", "VehicleRow"]
+__all__ = ["OUTBOX", "CompaniesModel", "CompanyRow", "DeletionStepRow", "PlanRow", "VehicleRow"]

@@ -174,6 +174,18 @@ class _ErrorReasonEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_ErrorReaso
     """ERROR_REASON_VEHICLE_NOT_FOUND: no such vehicle in reach. Metadata: `vehicle_id`. Status NOT_FOUND."""
     ERROR_REASON_PLATE_TAKEN: _ErrorReason.ValueType  # 83
     """ERROR_REASON_PLATE_TAKEN: the company has a vehicle with this plate. Metadata: `plate`. Status ALREADY_EXISTS."""
+    ERROR_REASON_PLAN_NOT_FOUND: _ErrorReason.ValueType  # 95
+    """ERROR_REASON_PLAN_NOT_FOUND: there is no such plan. Metadata: `plan_id`. Status NOT_FOUND."""
+    ERROR_REASON_PLAN_ID_TAKEN: _ErrorReason.ValueType  # 96
+    """ERROR_REASON_PLAN_ID_TAKEN: another plan has this id. Metadata: `plan_id`. Status ALREADY_EXISTS."""
+    ERROR_REASON_PLAN_RETIRED: _ErrorReason.ValueType  # 97
+    """ERROR_REASON_PLAN_RETIRED: no further company gets this plan. Metadata: `plan_id`. Status FAILED_PRECONDITION."""
+    ERROR_REASON_COMPANY_NOT_SUSPENDED: _ErrorReason.ValueType  # 98
+    """ERROR_REASON_COMPANY_NOT_SUSPENDED: only a suspended company can be deleted. Metadata: `company_id`. Status FAILED_PRECONDITION."""
+    ERROR_REASON_COMPANY_DELETING: _ErrorReason.ValueType  # 99
+    """ERROR_REASON_COMPANY_DELETING: the company is being deleted; nothing about it can be changed
+    any more. Metadata: `company_id`. Status FAILED_PRECONDITION.
+    """
     ERROR_REASON_DEVICE_NOT_FOUND: _ErrorReason.ValueType  # 100
     """ERROR_REASON_DEVICE_NOT_FOUND: no such device in reach. Metadata: `device_id`. Status NOT_FOUND."""
     ERROR_REASON_HARDWARE_ID_TAKEN: _ErrorReason.ValueType  # 101
@@ -384,6 +396,18 @@ ERROR_REASON_VEHICLE_NOT_FOUND: ErrorReason.ValueType  # 82
 """ERROR_REASON_VEHICLE_NOT_FOUND: no such vehicle in reach. Metadata: `vehicle_id`. Status NOT_FOUND."""
 ERROR_REASON_PLATE_TAKEN: ErrorReason.ValueType  # 83
 """ERROR_REASON_PLATE_TAKEN: the company has a vehicle with this plate. Metadata: `plate`. Status ALREADY_EXISTS."""
+ERROR_REASON_PLAN_NOT_FOUND: ErrorReason.ValueType  # 95
+"""ERROR_REASON_PLAN_NOT_FOUND: there is no such plan. Metadata: `plan_id`. Status NOT_FOUND."""
+ERROR_REASON_PLAN_ID_TAKEN: ErrorReason.ValueType  # 96
+"""ERROR_REASON_PLAN_ID_TAKEN: another plan has this id. Metadata: `plan_id`. Status ALREADY_EXISTS."""
+ERROR_REASON_PLAN_RETIRED: ErrorReason.ValueType  # 97
+"""ERROR_REASON_PLAN_RETIRED: no further company gets this plan. Metadata: `plan_id`. Status FAILED_PRECONDITION."""
+ERROR_REASON_COMPANY_NOT_SUSPENDED: ErrorReason.ValueType  # 98
+"""ERROR_REASON_COMPANY_NOT_SUSPENDED: only a suspended company can be deleted. Metadata: `company_id`. Status FAILED_PRECONDITION."""
+ERROR_REASON_COMPANY_DELETING: ErrorReason.ValueType  # 99
+"""ERROR_REASON_COMPANY_DELETING: the company is being deleted; nothing about it can be changed
+any more. Metadata: `company_id`. Status FAILED_PRECONDITION.
+"""
 ERROR_REASON_DEVICE_NOT_FOUND: ErrorReason.ValueType  # 100
 """ERROR_REASON_DEVICE_NOT_FOUND: no such device in reach. Metadata: `device_id`. Status NOT_FOUND."""
 ERROR_REASON_HARDWARE_ID_TAKEN: ErrorReason.ValueType  # 101
