@@ -10,6 +10,7 @@ from dashtrack.telemetry.v1.device_service_pb2_grpc import add_DeviceServiceServ
 from dashtrack.telemetry.v1.reading_service_pb2_grpc import add_ReadingServiceServicer_to_server
 
 from services.chassis.ids import new_id
+from services.chassis.outbox import OutboxRelay
 from services.chassis.service import App, Runtime, Worker
 from services.chassis.workers import pause
 from services.telemetry import metrics
@@ -99,6 +100,7 @@ async def build(runtime: Runtime[TelemetrySettings]) -> App:
         ],
         register=register,
         workers=[
+            OutboxRelay(runtime.database, runtime.messaging).worker,
             Worker("partitions", lambda end: _keep_partitions(write_path.partitions, end)),
             Worker("latest", LatestFollower(folder, clock).run),
             Worker("commit-hints", neighbours.hints.run),

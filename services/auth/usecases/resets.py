@@ -33,6 +33,7 @@ from services.auth.ports import (
 from services.auth.usecases.new_passwords import NewPasswords
 from services.auth.usecases.sessions import SessionOpener, end_sessions
 from services.auth.usecases.throttling import LoginThrottle
+from services.chassis.audit.entries import note_account, note_refusal
 
 _NOBODY = uuid.UUID(int=0)
 _FIELD = "new_password"
@@ -167,13 +168,17 @@ class ResetPassword:
         async with self._store.transaction() as tx:
             owner = await tx.credentials.find_by_email(email)
             user_id = owner.user_id if owner else None
+            if owner is not None:
+                note_account(owner.user_id, owner.role, owner.company_id)
             charges = await self._throttle.charge(tx, email, user_id, origin.address)
         # Hashed before the code is looked at: wrong codes, and codes of nobody's, take as long.
         async with self._throttle.refunding(self._store, charges, LoginThrottled):
             password_hash = await self._passwords.hashed(plain, email, _FIELD)
         async with self._store.transaction() as tx:
             accepted = await self._accept(tx, user_id or _NOBODY, code)
-            if accepted is not None:
+            if accepted is None:
+                note_refusal(ResetCodeInvalid.reason)
+            else:
                 # Only now may the answer depend on the name; a refusal leaves the code as it was.
                 name = accepted.display_name
                 await self._passwords.require_strong(plain, email, _FIELD, name)

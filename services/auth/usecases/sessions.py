@@ -38,6 +38,7 @@ from services.auth.ports import (
 )
 from services.auth.usecases.second_factors import SecondFactors, Verdict
 from services.auth.usecases.throttling import LoginThrottle
+from services.chassis.audit.entries import note_account, note_refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,7 @@ class SessionOpener:
         session = new_session(
             self.new_id(), credential, address_digest, origin, self.lifetimes, now
         )
+        note_account(credential.user_id, credential.role, credential.company_id)
         secret, token = self.new_refresh_token(session)
         await tx.sessions.add(session, token)
         return self.grant(credential, session, secret)
@@ -80,6 +82,14 @@ class SessionOpener:
             role=credential.role,
             company_id=credential.company_id,
         )
+
+
+def _note(credential: Credential | None) -> None:
+    """Say for the audit log whose account it is."""
+    if credential is None:
+        note_account(None)
+    else:
+        note_account(credential.user_id, credential.role, credential.company_id)
 
 
 class Login:
@@ -126,6 +136,7 @@ class Login:
         async with self._store.transaction() as tx:
             credential = await tx.credentials.find_by_email(email)
             user_id = credential.user_id if credential else None
+            _note(credential)
             charges = await self._throttle.charge(tx, email, user_id, origin.address)
         # No transaction stays open meanwhile: hashing takes long. A credential that can't log in
         # is checked against no password at all, which takes the same time.
@@ -149,7 +160,9 @@ class Login:
             if verdict is Verdict.WRONG:
                 raise TwoFactorInvalid
             grant = None
-            if verdict is not Verdict.MISSING:
+            if verdict is Verdict.MISSING:
+                note_refusal(TwoFactorRequired.reason)
+            else:
                 digest = self._throttle.address_digest(origin.address)
                 grant = await self._opener.open(tx, current, digest, origin)
             await self._throttle.refund(tx, charges)
@@ -203,10 +216,12 @@ class RefreshSession:
             return RefreshTokenInvalid()
         session, token = found
         now = self._opener.clock()
+        credential = await tx.credentials.find(session.user_id)
+        _note(credential)
         if token.used_at is not None:
+            note_refusal(RefreshTokenReused.reason)
             await self._end(tx, session, origin)
             return RefreshTokenReused()
-        credential = await tx.credentials.find(session.user_id)
         may_go_on = session.is_live(now) and now < token.expires_at
         if not may_go_on or credential is None or not credential.may_log_in:
             return RefreshTokenInvalid()

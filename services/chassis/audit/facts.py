@@ -1,5 +1,6 @@
 """What a request tells about itself: which thing, whose, and which fields are to change."""
 
+import re
 import uuid
 from collections.abc import Iterator, Sequence
 
@@ -13,6 +14,7 @@ _ID = "_id"
 _NOT_RESOURCES = frozenset({"request_id", "company_id"})
 # How a request is made safe to repeat or to page through is no field of what changes.
 _NOT_CHANGES = frozenset({"request_id", "update_mask", "etag", "page_size", "page_token"})
+_ID_TEXT = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[a-z][a-z0-9-]{0,31}")
 _FIELDS_MAX = 64
 _RAW_BODY = "google.api.HttpBody"
 _FIELD_LENGTH_MAX = 64
@@ -46,13 +48,12 @@ def _named(request: Message, resource: Message | None) -> tuple[str, str] | None
     """Find the thing that the request is about: the first id in it, or a type without one."""
     for field in request.DESCRIPTOR.fields:
         if field.name.endswith(_ID) and field.name not in _NOT_RESOURCES:
-            named = _uuid_of(request, field.name)
-            if named is not None:
-                return field.name.removesuffix(_ID), str(named)
+            named = _id_of(request, field.name)
+            if named:
+                return field.name.removesuffix(_ID), named
     if resource is not None:
         kind = _snake(resource.DESCRIPTOR.name)
-        named = _uuid_of(resource, f"{kind}_id")
-        return kind, str(named or "")
+        return kind, _id_of(resource, f"{kind}_id")
     company_id = _uuid_of(request, "company_id")
     return None if company_id is None else ("company", str(company_id))
 
@@ -85,6 +86,15 @@ def _uuid_of(message: Message, name: str) -> uuid.UUID | None:
         return uuid.UUID(getattr(message, name))
     except ValueError:
         return None
+
+
+def _id_of(message: Message, name: str) -> str:
+    """Read an id, if what is there may be one: a request can hold anything, a secret included."""
+    field = message.DESCRIPTOR.fields_by_name.get(name)
+    if field is None or field.type != FieldDescriptor.TYPE_STRING or field.is_repeated:
+        return ""
+    value = str(getattr(message, name))
+    return value if _ID_TEXT.fullmatch(value) else ""
 
 
 def _plain(path: str) -> bool:

@@ -14,6 +14,8 @@ from sqlalchemy.dialects.postgresql import ARRAY, UUID
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
+from services.chassis.outbox import outbox_table
+
 HARDWARE_KEY = "device_directory_pkey"
 REQUEST_KEY = "device_request_key"
 
@@ -147,3 +149,5 @@ DEVICE_LATEST = sa.Table(
     sa.Column("longitude_e7", sa.BigInteger),
     sa.Column("last_upload_at", sa.DateTime(timezone=True), nullable=False),
 )
+
+OUTBOX = outbox_table(METADATA)

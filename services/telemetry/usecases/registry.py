@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from services.chassis.audit.entries import note_resource
 from services.chassis.errors import RequestIdReused
 from services.chassis.identity import Caller, TenantScope
 from services.telemetry.domain.devices import (
@@ -89,6 +90,7 @@ class DeviceUseCases:
             if device is None:
                 device = self._device(registration)
                 await work.devices.add(caller.scope, device, registration)
+            note_resource("device", device.device_id, device.company_id)
             if device.status is not DeviceStatus.REGISTERED:
                 return device, None
             ticket = ClaimTicket(new_claim_code(), self._clock() + self._claim_ttl)
@@ -121,6 +123,7 @@ class DeviceUseCases:
         """End a device's access."""
         async with self._registry.begin() as work:
             device = await work.devices.disable(caller.scope, device_id)
+            note_resource("device", device_id, device.company_id)
         # After the commit, and again at each call: a revocation that failed is made up for by
         # disabling once more, and tokens that were issued in between end too.
         await self._tokens.revoke(device_id)
