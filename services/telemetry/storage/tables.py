@@ -22,6 +22,9 @@ REQUEST_KEY = "device_request_key"
 REFERENCE_TABLES = frozenset({"device_directory"})
 """Small tables that a distributed engine keeps whole on every node."""
 
+LOCAL_TABLES = frozenset({"inbox", "outbox"})
+"""Queues of events, which a distributed engine leaves where they are."""
+
 
 class Xid8(sa.types.UserDefinedType[int]):
     """PostgreSQL's 64-bit transaction id, which is never used twice."""
