@@ -28,13 +28,12 @@ from services.auth.workers import AuditUpkeep
 from services.chassis.application import Runtime
 from services.chassis.database import Database
 from services.chassis.ids import new_id
-from services.chassis.outbox import OutboxRelay
 from services.chassis.workers import Worker
 
 AUDIT_KEYS_PATH = "/.well-known/audit-keys.json"
-BOOKKEEPING_TABLES = AUDIT_LOG_TABLES | {"login_attempts"}
-"""Writing to these is no act: heads follow from records, attempts are counted before they are
-judged."""
+BOOKKEEPING_TABLES = AUDIT_LOG_TABLES | {"companies", "login_attempts"}
+"""Writing to these is no act: heads follow from records, what is known of companies from what
+they did, and attempts are counted before they are judged."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +68,6 @@ def build_audit_log(runtime: Runtime[AuthSettings], vault: Vault, clock: Clock) 
         workers=[
             audit_consumer(runtime.messaging, SealAct(store, signer, recorder, clock)),
             Worker("audit-upkeep", upkeep.run),
-            OutboxRelay(runtime.database, runtime.messaging).worker,
         ],
         keys_route=_keys_route(store),
     )

@@ -4,14 +4,16 @@ from collections.abc import Callable
 
 from services.auth import codec
 from services.auth.codec.audit import decode_act
-from services.auth.usecases import audit_sealing
+from services.auth.usecases import audit_sealing, companies, people
 from services.auth.usecases.audit_sealing import SealAct
-from services.auth.usecases.people import CONSUMER, ApplyPersonChange
+from services.auth.usecases.companies import ApplyCompanyChange
+from services.auth.usecases.people import ApplyPersonChange
 from services.chassis.audit.entries import acting, note_resource
 from services.chassis.consumers import Event
 from services.chassis.messaging import Messaging
 from services.chassis.workers import Worker
 
+COMPANY_CHANGED_SUBJECT = "events.companies.changed"
 USER_CHANGED_SUBJECT = "events.users.changed"
 AUDIT_SUBJECT = "audit.*.recorded"
 
@@ -28,7 +30,22 @@ def people_consumer(
             await apply_change(change)
         on_applied()
 
-    return messaging.consumer(CONSUMER, USER_CHANGED_SUBJECT, on_user_changed)
+    return messaging.consumer(people.CONSUMER, USER_CHANGED_SUBJECT, on_user_changed)
+
+
+def companies_consumer(
+    messaging: Messaging, apply_change: ApplyCompanyChange, on_applied: Callable[[], None]
+) -> Worker:
+    """Make the worker that follows what happens to companies, and says when to look after it."""
+
+    async def on_company_changed(event: Event) -> None:
+        change = codec.decode_company_changed(event.payload)
+        with acting("auth", "FollowCompany"):
+            note_resource("company", change.company_id, change.company_id)
+            await apply_change(change)
+        on_applied()
+
+    return messaging.consumer(companies.CONSUMER, COMPANY_CHANGED_SUBJECT, on_company_changed)
 
 
 def audit_consumer(messaging: Messaging, seal: SealAct) -> Worker:

@@ -61,17 +61,17 @@ _inbox = inbox_table(sa.MetaData())
 
 
 def create_outbox(op: Any) -> None:
-    """Create the outbox in a migration, unless an earlier one did."""
+    """Create the outbox in a migration."""
     _create(op, _outbox)
 
 
 def create_inbox(op: Any) -> None:
-    """Create the inbox in a migration, unless an earlier one did."""
+    """Create the inbox in a migration."""
     _create(op, _inbox)
 
 
 def _create(op: Operations, table: sa.Table) -> None:
-    table.create(op.get_bind(), checkfirst=True)
+    table.create(op.get_bind())
 
 
 async def append_event(session: AsyncSession, event: EventRecord) -> None:

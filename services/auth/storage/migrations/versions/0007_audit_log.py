@@ -1,13 +1,11 @@
-"""The audit log, and the outbox through which this service reports to it."""
+"""The audit log."""
 
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from services.chassis.outbox import create_outbox
-
-revision = "0006"
-down_revision = "0005"
+revision = "0007"
+down_revision = "0006"
 branch_labels = None
 depends_on = None
 
@@ -26,7 +24,6 @@ _TEXTS = [
 
 def upgrade() -> None:
     """Apply the change."""
-    create_outbox(op)
     op.create_table(
         "audit_chains",
         sa.Column("company_id", sa.Uuid, primary_key=True),
