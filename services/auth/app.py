@@ -8,7 +8,11 @@ import grpc.aio
 from aiohttp import web
 from dashtrack.audit.v1.audit_service_pb2_grpc import add_AuditServiceServicer_to_server
 from dashtrack.auth.internal.v1.token_service_pb2_grpc import add_TokenServiceServicer_to_server
+from dashtrack.auth.v1.api_key_service_pb2_grpc import add_ApiKeyServiceServicer_to_server
 from dashtrack.auth.v1.auth_service_pb2_grpc import add_AuthServiceServicer_to_server
+from dashtrack.auth.v1.introspection_service_pb2_grpc import (
+    add_IntrospectionServiceServicer_to_server,
+)
 
 from services.auth import codec
 from services.auth.adapters.argon2_hasher import Argon2PasswordHasher
@@ -19,6 +23,7 @@ from services.auth.adapters.maildir import MaildirMailer
 from services.auth.adapters.qr_codes import qr_svg
 from services.auth.adapters.recording import PrometheusRecorder
 from services.auth.adapters.smtp import SmtpMailer
+from services.auth.adapters.token_examiner import examine_token
 from services.auth.adapters.zxcvbn_estimator import ZxcvbnPasswordStrength
 from services.auth.audit_app import BOOKKEEPING_TABLES, build_audit_log
 from services.auth.consumers import companies_consumer, people_consumer
@@ -30,11 +35,19 @@ from services.auth.grpc_api import (
     TokenServicer,
     TokenUseCases,
 )
+from services.auth.grpc_api.api_keys import (
+    API_KEY_SERVICE,
+    INTROSPECTION_SERVICE,
+    ApiKeyServicer,
+    ApiKeyUseCases,
+    IntrospectionServicer,
+)
 from services.auth.grpc_api.audit import AUDIT_SERVICE
 from services.auth.ports import Mailer
 from services.auth.settings import AuthSettings
 from services.auth.storage.store import PostgresStore
 from services.auth.storage.vault import Vault
+from services.auth.usecases.api_keys import CreateApiKey, ListApiKeys, RevokeApiKey
 from services.auth.usecases.audit_sealing import EraseAuditPersonalData
 from services.auth.usecases.authenticators import (
     ConfirmTotp,
@@ -47,6 +60,8 @@ from services.auth.usecases.companies import (
     EndClosedSessions,
     EraseCompanies,
 )
+from services.auth.usecases.introspection import IntrospectToken
+from services.auth.usecases.key_exchange import ExchangeApiKey
 from services.auth.usecases.new_passwords import NewPasswords
 from services.auth.usecases.opening import SessionOpener
 from services.auth.usecases.own_sessions import ListSessions, LogoutEverywhere, RevokeSession
@@ -78,6 +93,14 @@ from services.chassis.workers import Worker
 
 JWKS_PATH = "/.well-known/jwks.json"
 
+_SERVICE_NAMES = [
+    AUTH_SERVICE,
+    TOKEN_SERVICE,
+    API_KEY_SERVICE,
+    INTROSPECTION_SERVICE,
+    AUDIT_SERVICE,
+]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Parts:
@@ -86,6 +109,7 @@ class Parts:
     store: PostgresStore
     throttle: LoginThrottle
     reset_throttle: LoginThrottle
+    key_throttle: LoginThrottle
     codes: ResetCodes
     factors: SecondFactors
     threads: BoundedThreads
@@ -111,12 +135,19 @@ async def build(runtime: Runtime[AuthSettings]) -> App:
     recorder = PrometheusRecorder(runtime.metrics)
     auth = _auth_usecases(parts, recorder)
     tokens = _token_usecases(parts, recorder, settings)
+    api_keys = _api_key_usecases(parts, recorder, settings)
     audit = build_audit_log(runtime, make_vault(settings), utc_now)
     await audit.signer.ensure_key()
 
     def register(server: grpc.aio.Server) -> None:
         add_AuthServiceServicer_to_server(AuthServicer(auth, settings.proxies_trusted), server)
         add_TokenServiceServicer_to_server(TokenServicer(tokens), server)
+        add_ApiKeyServiceServicer_to_server(
+            ApiKeyServicer(api_keys, settings.proxies_trusted), server
+        )
+        add_IntrospectionServiceServicer_to_server(
+            IntrospectionServicer(IntrospectToken(examine_token)), server
+        )
         add_AuditServiceServicer_to_server(audit.servicer, server)
 
     async def own_revocations(position: str) -> RevocationPage:
@@ -124,7 +155,7 @@ async def build(runtime: Runtime[AuthSettings]) -> App:
         return codec.pulled_page(page)
 
     return App(
-        service_names=[AUTH_SERVICE, TOKEN_SERVICE, AUDIT_SERVICE],
+        service_names=_SERVICE_NAMES,
         register=register,
         workers=[*_workers(runtime, parts, recorder, audit.erase), *audit.workers],
         http_routes=[_key_set_route(parts.key_ring, settings), audit.keys_route],
@@ -154,6 +185,7 @@ def assemble(runtime: Runtime[AuthSettings]) -> Parts:
         store=store,
         throttle=LoginThrottle(settings.login_limits, vault.digest, utc_now),
         reset_throttle=LoginThrottle(settings.reset_limits, vault.digest, utc_now, "reset-"),
+        key_throttle=LoginThrottle(settings.login_limits, vault.digest, utc_now, "api-key-"),
         codes=codes,
         factors=SecondFactors(vault.digest, utc_now),
         threads=threads,
@@ -240,6 +272,18 @@ def _token_usecases(
     )
 
 
+def _api_key_usecases(
+    parts: Parts, recorder: PrometheusRecorder, settings: AuthSettings
+) -> ApiKeyUseCases:
+    store, opener = parts.store, parts.opener
+    return ApiKeyUseCases(
+        create=CreateApiKey(store, opener, settings.api_key_policy),
+        list=ListApiKeys(store),
+        revoke=RevokeApiKey(store, opener, parts.hint),
+        exchange=ExchangeApiKey(store, parts.key_throttle, opener, recorder),
+    )
+
+
 def _workers(
     runtime: Runtime[AuthSettings],
     parts: Parts,
@@ -260,7 +304,7 @@ def _workers(
         EraseCompanies(parts.store, utc_now, erase_log),
         settings.company_poll_interval_s,
     )
-    follow_person = ApplyPersonChange(parts.store, lifetimes, utc_now, new_id, parts.hint)
+    follow_person = ApplyPersonChange(parts.store, parts.opener, parts.hint)
     follow_company = ApplyCompanyChange(parts.store, lifetimes, utc_now, parts.hint)
     return [
         people_consumer(runtime.messaging, follow_person, parts.carrier.wake),

@@ -127,6 +127,15 @@ def note_account(
         entry.claimed = Caller(CallerKind.USER, str(user_id), role, company_id, None, 0)
 
 
+def note_api_key(key_id: uuid.UUID, role: Role, company_id: uuid.UUID | None) -> None:
+    """Say which API key a machine without a token shows, whether it is good or not."""
+    entry = _entry.get()
+    if entry is None or entry.actor.kind is not CallerKind.ANONYMOUS:
+        return
+    note_resource("api_key", key_id, company_id)
+    entry.claimed = Caller(CallerKind.API_KEY, str(key_id), role, company_id, None, 0)
+
+
 def note_refusal(reason: str) -> None:
     """Say that what commits now comes with a refusal, which is raised afterwards."""
     entry = _entry.get()
