@@ -41,7 +41,12 @@ def audience_of(rpc: Rpc) -> str:
         return "Open to devices."
     names = ", ".join(f"`{name}`" for name in role_names(rpc))
     whose = "their own" if reach_of(rpc) == "self" else "their own company's; `master` every"
-    return f"Open to {names}: {whose}."
+    sentence = f"Open to {names}: {whose}."
+    if not rpc.access.open_to:
+        return sentence
+    restrictions = map(options_pb2.Restriction.Name, rpc.access.open_to)
+    listed = ", ".join(f"`{name}`" for name in restrictions)
+    return f"{sentence} Open under {listed} too."
 
 
 def permission_table(rpcs: Sequence[Rpc]) -> str:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from google.protobuf import descriptor_pb2
 from google.rpc import code_pb2
@@ -35,8 +35,9 @@ _ALWAYS = (
 )
 _WITH_TOKEN = ("TOKEN_MISSING", "TOKEN_INVALID", "TOKEN_EXPIRED", "TOKEN_REVOKED", "TOKEN_AUDIENCE")
 _FOR_PEOPLE = ("PERMISSION_DENIED",)
+_UNLESS_OPEN_TO_RESTRICTED = ("TWO_FACTOR_ENROLLMENT_REQUIRED",)
 _LISTED = re.compile(r"\n\s*Errors: (?P<reasons>[^.]*)\.", re.DOTALL)
-_REASON = re.compile(r"[A-Z][A-Z_]+[A-Z]")
+_REASON = re.compile(r"(?P<name>[A-Z][A-Z_]+[A-Z])(?: \((?P<http>\d{3})\))?")
 _STATUS = re.compile(r"Status (?P<code>[A-Z_]+)(?:, (?P<http>\d{3}))?")
 
 
@@ -71,22 +72,33 @@ def catalogue(files: descriptor_pb2.FileDescriptorSet) -> Mapping[str, Reason]:
 
 def reasons(rpc: Rpc, known: Mapping[str, Reason], comments: Mapping[str, str]) -> Sequence[Reason]:
     """Return the reasons that a call may fail for, the particular first."""
-    names = [*_listed(rpc.comment, comments), *_ALWAYS]
+    listed = _listed(rpc.comment, comments)
+    names = [*listed, *_ALWAYS]
     if not rpc.public:
         names += _WITH_TOKEN
     if rpc.access.roles:
         names += _FOR_PEOPLE
-    return [known[name] for name in dict.fromkeys(names)]
+        if not rpc.access.open_to:
+            names += _UNLESS_OPEN_TO_RESTRICTED
+    return [_reason(known[name], listed.get(name)) for name in dict.fromkeys(names)]
 
 
-def _listed(comment: str, comments: Mapping[str, str]) -> list[str]:
+def _reason(reason: Reason, http_status: int | None) -> Reason:
+    """Return the reason with the status that this RPC gives it, where that isn't the usual one."""
+    return reason if http_status is None else replace(reason, http_status=http_status)
+
+
+def _listed(comment: str, comments: Mapping[str, str]) -> dict[str, int | None]:
     found = _LISTED.search("\n" + comment)
     if not found:
-        return []
+        return {}
     text = found["reasons"]
     other = re.match(r"those of (\w+)", text)
-    inherited = _listed(comments[other[1]], comments) if other else []
-    return [*inherited, *_REASON.findall(text)]
+    inherited = _listed(comments[other[1]], comments) if other else {}
+    own = {
+        item["name"]: int(item["http"]) if item["http"] else None for item in _REASON.finditer(text)
+    }
+    return inherited | own
 
 
 def responses(failures: Sequence[Reason]) -> dict[str, Schema]:

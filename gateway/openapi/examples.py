@@ -63,6 +63,12 @@ _BY_NAME: Mapping[str, Any] = {
     "value": 90.5,
     "etag": "",
 }
+# Where the name alone would say something else.
+_BY_FIELD: Mapping[tuple[str, str], Any] = {
+    (".dashtrack.companies.v1.Plan", "display_name"): "Standard",
+    (".dashtrack.companies.v1.SuspendCompanyRequest", "reason"): "Invoices are overdue.",
+    (".dashtrack.companies.v1.Suspension", "reason"): "Invoices are overdue.",
+}
 _BY_TYPE: Mapping[str, Any] = {
     ".google.protobuf.Timestamp": _TIME,
     ".google.protobuf.Duration": "1s",
@@ -107,7 +113,10 @@ def _example(types: Types, message: str, depth: int, wanted: Callable[[str], boo
         # Encodings exclude each other; the small one is shown.
         if field.name in {"values", "offsets_ms", "present", "positions", "dropped_readings"}:
             continue
-        made[field.json_name] = _field_example(types, field, depth, wanted)
+        example = _BY_FIELD.get((message, field.name))
+        if example is None:
+            example = _field_example(types, field, depth, wanted)
+        made[field.json_name] = example
     return made
 
 

@@ -10,13 +10,15 @@ from dashtrack.auth.internal.v1.token_service_pb2_grpc import add_TokenServiceSe
 from dashtrack.auth.v1.auth_service_pb2_grpc import add_AuthServiceServicer_to_server
 
 from services.auth import codec
-from services.auth.adapters.argon2_hasher import Argon2Options, Argon2PasswordHasher
+from services.auth.adapters.argon2_hasher import Argon2PasswordHasher
+from services.auth.adapters.bounded_threads import BoundedThreads
 from services.auth.adapters.hints import NatsRevocationHint
 from services.auth.adapters.key_ring import Ed25519KeyGenerator, KeyRing
 from services.auth.adapters.maildir import MaildirMailer
 from services.auth.adapters.qr_codes import qr_svg
 from services.auth.adapters.recording import PrometheusRecorder
 from services.auth.adapters.smtp import SmtpMailer
+from services.auth.adapters.zxcvbn_estimator import ZxcvbnPasswordStrength
 from services.auth.consumers import people_consumer
 from services.auth.grpc_api import (
     AUTH_SERVICE,
@@ -36,6 +38,7 @@ from services.auth.usecases.authenticators import (
     EnrollTotp,
     RegenerateBackupCodes,
 )
+from services.auth.usecases.new_passwords import NewPasswords
 from services.auth.usecases.own_sessions import ListSessions, LogoutEverywhere, RevokeSession
 from services.auth.usecases.passwords import AcceptInvitation, ChangePassword, PasswordCheck
 from services.auth.usecases.people import ApplyPersonChange, BootstrapMaster
@@ -75,7 +78,9 @@ class Parts:
     reset_throttle: LoginThrottle
     codes: ResetCodes
     factors: SecondFactors
+    threads: BoundedThreads
     hasher: Argon2PasswordHasher
+    passwords: NewPasswords
     key_ring: KeyRing
     opener: SessionOpener
     hint: NatsRevocationHint
@@ -90,7 +95,7 @@ async def build(runtime: Runtime[AuthSettings]) -> App:
     await parts.rotate_keys.ensure_first()
     await parts.key_ring.load()
     if settings.bootstrap_email is not None and settings.bootstrap_password is not None:
-        bootstrap = BootstrapMaster(parts.store, parts.hasher, utc_now)
+        bootstrap = BootstrapMaster(parts.store, parts.passwords, utc_now)
         await bootstrap(settings.bootstrap_email, settings.bootstrap_password.get_secret_value())
     # Last, since a build that met an absent database is tried again, and series are made once.
     recorder = PrometheusRecorder(runtime.metrics)
@@ -110,7 +115,7 @@ async def build(runtime: Runtime[AuthSettings]) -> App:
         register=register,
         workers=_workers(runtime, parts, recorder),
         http_routes=[_key_set_route(parts.key_ring, settings)],
-        drain=[parts.hasher.close],
+        drain=[parts.threads.close],
         key_source=parts.key_ring,
         revocation_source=own_revocations,
     )
@@ -124,6 +129,8 @@ def assemble(runtime: Runtime[AuthSettings]) -> Parts:
     key_ring = KeyRing(store, utc_now, new_id, settings.token_issuer)
     opener = SessionOpener(key_ring, settings.lifetimes, utc_now, new_id)
     codes = ResetCodes(opener, vault.digest)
+    threads = BoundedThreads(settings.password_threads, settings.password_queue_max)
+    hasher = Argon2PasswordHasher(settings.argon2_options, threads)
     carrier = MailCarrier(
         AnswerResetRequests(store, codes),
         SendMail(store, make_mailer(settings), utc_now),
@@ -135,14 +142,10 @@ def assemble(runtime: Runtime[AuthSettings]) -> Parts:
         reset_throttle=LoginThrottle(settings.reset_limits, vault.digest, utc_now, "reset-"),
         codes=codes,
         factors=SecondFactors(vault.digest, utc_now),
-        hasher=Argon2PasswordHasher(
-            Argon2Options(
-                memory_kib=settings.argon2_memory_kib,
-                passes=settings.argon2_passes,
-                lanes=settings.argon2_lanes,
-                threads=settings.password_threads,
-                queue_max=settings.password_queue_max,
-            )
+        threads=threads,
+        hasher=hasher,
+        passwords=NewPasswords(
+            ZxcvbnPasswordStrength(threads), settings.password_score_min, hasher
         ),
         key_ring=key_ring,
         opener=opener,
@@ -178,22 +181,27 @@ def utc_now() -> datetime:
 
 def _auth_usecases(parts: Parts, recorder: PrometheusRecorder) -> AuthUseCases:
     store, opener, hasher = parts.store, parts.opener, parts.hasher
-    throttle, hint, factors = parts.throttle, parts.hint, parts.factors
+    throttle, hint, factors, passwords = (
+        parts.throttle,
+        parts.hint,
+        parts.factors,
+        parts.passwords,
+    )
     check = PasswordCheck(store, throttle, hasher)
     return AuthUseCases(
         login=Login(store, throttle, hasher, factors, opener, recorder),
-        refresh_session=RefreshSession(store, opener, hint, recorder),
+        refresh_session=RefreshSession(store, opener, hint, recorder, parts.carrier.wake),
         logout=Logout(store, opener, hint),
         logout_everywhere=LogoutEverywhere(store, opener, hint),
         list_sessions=ListSessions(store, opener),
         revoke_session=RevokeSession(store, opener, hint),
-        accept_invitation=AcceptInvitation(store, throttle, hasher, opener, recorder),
-        change_password=ChangePassword(store, throttle, hasher, opener, hint, recorder),
+        accept_invitation=AcceptInvitation(store, throttle, passwords, opener, recorder),
+        change_password=ChangePassword(store, throttle, check, passwords, opener, hint, recorder),
         request_password_reset=RequestPasswordReset(
             store, parts.reset_throttle, opener, recorder, parts.carrier.wake
         ),
         reset_password=ResetPassword(
-            store, throttle, hasher, parts.codes, hint, recorder, parts.carrier.wake
+            store, throttle, passwords, parts.codes, hint, recorder, parts.carrier.wake
         ),
         enroll_totp=EnrollTotp(store, throttle, check, recorder),
         confirm_totp=ConfirmTotp(store, factors),

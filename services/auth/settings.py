@@ -7,6 +7,7 @@ from typing import Annotated, Self
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from services.auth.adapters.argon2_hasher import Argon2Options
 from services.auth.adapters.smtp import SmtpSecurity, SmtpServer
 from services.auth.domain.keys import RotationPolicy
 from services.auth.domain.throttling import Limit
@@ -84,6 +85,9 @@ class AuthSettings(ServiceSettings):
         1800, ge=1, description="Life of a code that sets a new password."
     )
 
+    password_score_min: int = Field(
+        3, ge=0, le=4, description="Strength that a new password needs, from 0 to 4 (zxcvbn)."
+    )
     argon2_memory_kib: int = Field(65_536, ge=8, description="Memory of one password hash.")
     argon2_passes: int = Field(2, ge=1, description="Passes over the memory.")
     argon2_lanes: int = Field(1, ge=1, le=16, description="Lanes of the memory.")
@@ -159,6 +163,13 @@ class AuthSettings(ServiceSettings):
             session=timedelta(seconds=self.session_ttl_s),
             invitation=timedelta(seconds=self.invitation_ttl_s),
             password_reset=timedelta(seconds=self.password_reset_ttl_s),
+        )
+
+    @property
+    def argon2_options(self) -> Argon2Options:
+        """What one hash costs."""
+        return Argon2Options(
+            memory_kib=self.argon2_memory_kib, passes=self.argon2_passes, lanes=self.argon2_lanes
         )
 
     @property

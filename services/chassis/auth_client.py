@@ -92,4 +92,5 @@ def _revocation(item: token_service_pb2.Revocation) -> Revocation:
         subject=item.subject or None,
         revoked_at_s=item.revoke_time.ToMicroseconds() / 1e6,
         expires_at_s=item.expire_time.ToMicroseconds() / 1e6,
+        company_id=uuid.UUID(item.company_id) if item.company_id else None,
     )

@@ -137,6 +137,16 @@ class PermissionDenied(DomainError):
     reason = "PERMISSION_DENIED"
 
 
+class TwoFactorEnrollmentRequired(PermissionDenied):
+    """The token is that of a person who has to enrol a second factor before anything else."""
+
+    reason = "TWO_FACTOR_ENROLLMENT_REQUIRED"
+
+    def __init__(self) -> None:
+        """Say what to do."""
+        super().__init__("Enrol an authenticator, confirm it, and refresh the session.")
+
+
 class TokenAudience(PermissionDenied):
     """The token is genuine and meant for another kind of caller than the method serves."""
 

@@ -6,10 +6,15 @@ from datetime import datetime
 from dashtrack.options.v1 import options_pb2
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from services.chassis.identity import Role
+from services.chassis.identity import Restriction, Role
 
 ROLES = {options_pb2.Role.Value(f"ROLE_{role.name}"): role for role in Role}
 ROLE_NUMBERS = {role: number for number, role in ROLES.items()}
+RESTRICTIONS = {
+    options_pb2.Restriction.Value(f"RESTRICTION_{restriction.name}"): restriction
+    for restriction in Restriction
+}
+RESTRICTION_NUMBERS = {restriction: number for number, restriction in RESTRICTIONS.items()}
 
 
 def decode_id(text: str) -> uuid.UUID:

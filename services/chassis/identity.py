@@ -26,6 +26,12 @@ class Role(enum.StrEnum):
     HELPER = "helper"
 
 
+class Restriction(enum.StrEnum):
+    """What a person has to do before their tokens open everything again."""
+
+    TWO_FACTOR_ENROLLMENT = "two_factor_enrollment"
+
+
 class CallerKind(enum.StrEnum):
     """What sort of caller stands behind a call."""
 
@@ -67,6 +73,8 @@ class Caller:
     company_id: uuid.UUID | None
     session_id: uuid.UUID | None
     expires_at_s: int
+    restriction: Restriction | None = None
+    """With one, the token opens only the methods that say so."""
 
     @property
     def scope(self) -> TenantScope:

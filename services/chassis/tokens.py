@@ -1,5 +1,7 @@
 """Verification of access tokens: EdDSA alone, and a dictionary look-up for those seen before."""
 
+import math
+import re
 import time
 import uuid
 from dataclasses import dataclass
@@ -10,7 +12,7 @@ from cachetools import LRUCache
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from services.chassis.errors import TokenAudience, TokenExpired, TokenInvalid, TokenRevoked
-from services.chassis.identity import Caller, CallerKind, Role
+from services.chassis.identity import Caller, CallerKind, Restriction, Role
 
 AUDIENCE_API = "dashtrack-api"
 AUDIENCE_DEVICE = "dashtrack-device"
@@ -24,7 +26,12 @@ _KIND_BY_AUDIENCE = {
 _ALGORITHM = "EdDSA"
 _REQUIRED_CLAIMS = ["iss", "aud", "sub", "exp", "iat", "jti"]
 _TOKEN_LENGTH_MAX = 4096
+# Lenient decoders read other spellings of the same token too: one is enough.
+_SPELLING = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)
 _CACHE_SIZE = 50_000
+# Clocks differ between machines. A token from further in the future than that is refused: it would
+# outlive every revocation until then.
+_CLOCK_SKEW_S = 30
 
 
 class KeySource(Protocol):
@@ -105,8 +112,8 @@ class TokenVerifier:
                 algorithms=[_ALGORITHM],
                 audience=list(_KIND_BY_AUDIENCE),
                 issuer=self._issuer,
-                # Clocks differ between machines: a token from the near future is no forgery.
-                options={"require": _REQUIRED_CLAIMS, "verify_iat": False},
+                leeway=_CLOCK_SKEW_S,
+                options={"require": _REQUIRED_CLAIMS},
             )
         except jwt.ExpiredSignatureError as err:
             raise _expired() from err
@@ -130,6 +137,8 @@ class TokenVerifier:
 def _key_id(token: str) -> str:
     if len(token) > _TOKEN_LENGTH_MAX:
         raise TokenInvalid("The token is too long.")
+    if not _SPELLING.fullmatch(token):
+        raise TokenInvalid("The token is malformed.")
     try:
         header = jwt.get_unverified_header(token)
     except jwt.PyJWTError as err:
@@ -143,15 +152,17 @@ def _key_id(token: str) -> str:
 def _verified(claims: dict[str, Any], kid: str) -> VerifiedToken:
     try:
         kind = _KIND_BY_AUDIENCE[claims["aud"]]
+        role = _role(kind, claims)
         caller = Caller(
             kind=kind,
             subject=_subject(kind, claims),
-            role=_role(kind, claims),
-            company_id=_optional_id(claims, "company_id"),
+            role=role,
+            company_id=_company_id(kind, role, claims),
             session_id=_optional_id(claims, "sid"),
-            expires_at_s=int(claims["exp"]),
+            expires_at_s=int(_time_s(claims, "exp")),
+            restriction=_restriction(claims),
         )
-        return VerifiedToken(caller, kid, float(claims["iat"]))
+        return VerifiedToken(caller, kid, _time_s(claims, "iat"))
     except (KeyError, TypeError, ValueError, AttributeError) as err:
         raise TokenInvalid("The token lacks claims or holds malformed ones.") from err
 
@@ -167,6 +178,27 @@ def _role(kind: CallerKind, claims: dict[str, Any]) -> Role | None:
     if kind is CallerKind.SERVICE and claims["role"] != "service":
         raise ValueError("a service's token with another role")
     return None
+
+
+def _company_id(kind: CallerKind, role: Role | None, claims: dict[str, Any]) -> uuid.UUID | None:
+    company_id = _optional_id(claims, "company_id")
+    everywhere = kind is CallerKind.SERVICE or role is Role.MASTER
+    if company_id is None and not everywhere:
+        raise ValueError("a token of a member of no company")
+    return company_id
+
+
+def _time_s(claims: dict[str, Any], name: str) -> float:
+    value = claims[name]
+    if type(value) not in {int, float} or not math.isfinite(value):
+        raise ValueError(f"{name} is no time")
+    return float(value)
+
+
+def _restriction(claims: dict[str, Any]) -> Restriction | None:
+    """Read what narrows a token; one that isn't known here narrows it to nothing."""
+    value = claims.get("restriction")
+    return None if value is None else Restriction(value)
 
 
 def _optional_id(claims: dict[str, Any], name: str) -> uuid.UUID | None:

@@ -1,6 +1,6 @@
 """The composition root: the only place that constructs the service's adapters."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import grpc.aio
 from dashtrack.companies.internal.v1.directory_service_pb2_grpc import (
@@ -11,6 +11,7 @@ from dashtrack.companies.v1.assignment_service_pb2_grpc import (
 )
 from dashtrack.companies.v1.company_service_pb2_grpc import add_CompanyServiceServicer_to_server
 from dashtrack.companies.v1.dashboard_service_pb2_grpc import add_DashboardServiceServicer_to_server
+from dashtrack.companies.v1.plan_service_pb2_grpc import add_PlanServiceServicer_to_server
 from dashtrack.companies.v1.team_service_pb2_grpc import add_TeamServiceServicer_to_server
 from dashtrack.companies.v1.vehicle_service_pb2_grpc import add_VehicleServiceServicer_to_server
 
@@ -18,11 +19,12 @@ from services.chassis.ids import new_id
 from services.chassis.outbox import OutboxRelay, inbox_pruner
 from services.chassis.service import App, Runtime
 from services.companies import clients
-from services.companies.consumers import people_consumer
+from services.companies.consumers import erasure_consumer, people_consumer
 from services.companies.grpc_api import assignments as assignments_api
 from services.companies.grpc_api import companies as companies_api
 from services.companies.grpc_api import dashboards as dashboards_api
 from services.companies.grpc_api import directory as directory_api
+from services.companies.grpc_api import plans as plans_api
 from services.companies.grpc_api import teams as teams_api
 from services.companies.grpc_api import vehicles as vehicles_api
 from services.companies.metrics import CompanyGauge, DashboardViewCounter
@@ -31,10 +33,13 @@ from services.companies.storage.store import PostgresTransactions
 from services.companies.usecases.assignments import AssignmentUseCases
 from services.companies.usecases.companies import CompanyUseCases
 from services.companies.usecases.dashboards import Censuses, DashboardUseCases
+from services.companies.usecases.deletions import AdvanceDeletions, NoteErased
 from services.companies.usecases.memberships import MembershipUseCases
 from services.companies.usecases.people import ApplyPersonChange
+from services.companies.usecases.plans import PlanUseCases, RollOutPlans
 from services.companies.usecases.teams import TeamUseCases
 from services.companies.usecases.vehicles import VehicleUseCases
+from services.companies.workers import deletion_chore, rollout_chore
 
 _SERVICE_NAMES = [
     companies_api.SERVICE_NAME,
@@ -42,6 +47,7 @@ _SERVICE_NAMES = [
     teams_api.SERVICE_NAME,
     assignments_api.SERVICE_NAME,
     dashboards_api.SERVICE_NAME,
+    plans_api.SERVICE_NAME,
     directory_api.SERVICE_NAME,
 ]
 
@@ -49,7 +55,12 @@ _SERVICE_NAMES = [
 async def build(runtime: Runtime[CompaniesSettings]) -> App:
     """Build the service on its run-time."""
     transactions = PostgresTransactions(runtime.database)
+    reminder_s = runtime.settings.erasure_reminder_s
+    advance = AdvanceDeletions(transactions, _now, timedelta(seconds=reminder_s))
+    deletions = deletion_chore(advance, reminder_s)
+    rollout = rollout_chore(RollOutPlans(transactions, _now))
     companies = CompanyUseCases(transactions, _now, new_id)
+    plans = PlanUseCases(transactions, _now, rollout.wake)
     vehicles = VehicleUseCases(transactions, _now, new_id)
     team_servicer, assignment_servicer = _build_people(runtime, transactions)
     dashboard_servicer = _build_dashboards(runtime, transactions)
@@ -60,9 +71,11 @@ async def build(runtime: Runtime[CompaniesSettings]) -> App:
         add_TeamServiceServicer_to_server(team_servicer, server)
         add_AssignmentServiceServicer_to_server(assignment_servicer, server)
         add_DashboardServiceServicer_to_server(dashboard_servicer, server)
+        add_PlanServiceServicer_to_server(plans_api.PlanServicer(plans), server)
         directory = directory_api.DirectoryServicer(companies, vehicles)
         add_DirectoryServiceServicer_to_server(directory, server)
 
+    note_erased = NoteErased(transactions, _now)
     return App(
         service_names=_SERVICE_NAMES,
         register=register,
@@ -70,6 +83,9 @@ async def build(runtime: Runtime[CompaniesSettings]) -> App:
             OutboxRelay(runtime.database, runtime.messaging).worker,
             people_consumer(runtime.messaging, ApplyPersonChange(transactions, _now)),
             inbox_pruner(runtime.database),
+            erasure_consumer(runtime.messaging, note_erased, deletions.wake),
+            rollout.worker,
+            deletions.worker,
             CompanyGauge(companies.count_companies, runtime.metrics).worker,
         ],
     )

@@ -20,3 +20,9 @@ class CompaniesSettings(ServiceSettings):
     telemetry_target: str = Field(
         "127.0.0.1:15054", description="gRPC address of telemetry: devices, for dashboards."
     )
+    erasure_reminder_s: float = Field(
+        60.0,
+        ge=0.1,
+        le=86_400,
+        description="After how long a service that has not erased a company is asked again.",
+    )

@@ -1,5 +1,6 @@
 """The composition root: the only place that constructs the service's adapters."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import grpc.aio
@@ -9,12 +10,14 @@ from services.chassis.ids import new_id
 from services.chassis.outbox import OutboxRelay
 from services.chassis.service import App, Runtime
 from services.users.clients import GrpcCompanyDirectory
+from services.users.consumers import companies_consumer
 from services.users.grpc_api import SERVICE_NAME, UserServicer
 from services.users.settings import UsersSettings
 from services.users.storage.repository import PostgresTransactions
+from services.users.usecases.erasing import EraseCompanies
 from services.users.usecases.people import Lapses, UserUseCases
 from services.users.usecases.purging import PurgeDeletedUsers
-from services.users.workers import purge_worker
+from services.users.workers import erasure_worker, purge_worker
 
 
 async def build(runtime: Runtime[UsersSettings]) -> App:
@@ -30,6 +33,7 @@ async def build(runtime: Runtime[UsersSettings]) -> App:
             invitation_interval=timedelta(seconds=runtime.settings.invitation_interval_s),
         ),
     )
+    erase, erasure_due = EraseCompanies(transactions, _utc_now), asyncio.Event()
     await usecases.ensure_first_master(runtime.settings.bootstrap_email)
 
     def register(server: grpc.aio.Server) -> None:
@@ -43,6 +47,8 @@ async def build(runtime: Runtime[UsersSettings]) -> App:
             purge_worker(
                 PurgeDeletedUsers(transactions, _utc_now), runtime.settings.purge_interval_s
             ),
+            companies_consumer(runtime.messaging, erase, erasure_due),
+            erasure_worker(erase, erasure_due),
         ],
     )
 

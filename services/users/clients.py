@@ -8,6 +8,8 @@ from dashtrack.companies.internal.v1.directory_service_pb2_grpc import Directory
 
 from services.chassis.absence import is_away
 from services.chassis.errors import Unavailable
+from services.users.codec import decode_standing
+from services.users.domain.companies import CompanyStanding
 from services.users.domain.errors import CompanyNotFound
 
 # A person waits for the answer; a directory that needs longer than this is as good as away.
@@ -20,11 +22,11 @@ class GrpcCompanyDirectory:
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._stub = DirectoryServiceStub(channel)
 
-    async def require(self, company_id: uuid.UUID) -> None:
-        """Make sure that a company exists."""
+    async def require(self, company_id: uuid.UUID) -> CompanyStanding:
+        """Return how a company stands."""
         request = pb.GetCompanyStandingRequest(company_id=str(company_id))
         try:
-            await self._stub.GetCompanyStanding(request, timeout=_TIMEOUT_S)
+            answer = await self._stub.GetCompanyStanding(request, timeout=_TIMEOUT_S)
         except grpc.aio.AioRpcError as err:
             if err.code() is grpc.StatusCode.NOT_FOUND:
                 raise CompanyNotFound(company_id) from err
@@ -32,3 +34,7 @@ class GrpcCompanyDirectory:
                 message = "The company directory does not answer."
                 raise Unavailable(message) from err
             raise
+        standing = decode_standing(answer)
+        if standing is None:
+            raise CompanyNotFound(company_id)
+        return standing

@@ -3,6 +3,10 @@
 import uuid
 from datetime import datetime
 
+from dashtrack.companies.internal.v1.directory_service_pb2 import (
+    CompanyStanding as CompanyStandingMessage,
+)
+from dashtrack.companies.v1 import company_events_pb2, company_pb2
 from dashtrack.users.v1 import user_events_pb2, user_service_pb2
 from google.protobuf.field_mask_pb2 import FieldMask
 
@@ -14,6 +18,7 @@ from services.chassis.page_tokens import (
     encode_page_token,
     fingerprint,
 )
+from services.users.domain.companies import CompanyStanding, CompanyState
 from services.users.domain.lists import (
     ListPosition,
     OrderField,
@@ -27,6 +32,14 @@ from services.users.usecases.people import UserPage
 _STATUS_NUMBERS = {
     Status.ACTIVE: user_service_pb2.User.STATUS_ACTIVE,
     Status.DEACTIVATED: user_service_pb2.User.STATUS_DEACTIVATED,
+}
+_COMPANY_STATES = {
+    # A company of before there were states.
+    company_pb2.Company.STATE_UNSPECIFIED: CompanyState.ACTIVE,
+    company_pb2.Company.STATE_ACTIVE: CompanyState.ACTIVE,
+    company_pb2.Company.STATE_SUSPENDED: CompanyState.SUSPENDED,
+    company_pb2.Company.STATE_DELETING: CompanyState.DELETING,
+    company_pb2.Company.STATE_DELETED: CompanyState.DELETED,
 }
 _STATUSES = {number: status for status, number in _STATUS_NUMBERS.items()}
 _OWN_CHANGEABLE = frozenset({"display_name", "language_code", "phone_number"})
@@ -159,6 +172,30 @@ def encode_user_changed(
         invite=invite,
     )
     return event.SerializeToString()
+
+
+def decode_standing(message: CompanyStandingMessage) -> CompanyStanding | None:
+    """Read how a company stands: None if it is being deleted, or was."""
+    state = _COMPANY_STATES[message.state]
+    if state in {CompanyState.DELETING, CompanyState.DELETED}:
+        return None
+    return CompanyStanding(uuid.UUID(message.company_id), state, message.quotas.users_max)
+
+
+def decode_company_changed(payload: bytes) -> tuple[uuid.UUID, CompanyState]:
+    """Read which company an event is about, and its state."""
+    event = company_events_pb2.CompanyChanged.FromString(payload)
+    return uuid.UUID(event.company_id), _COMPANY_STATES[event.state]
+
+
+def encode_company_erased(event_id: uuid.UUID, company_id: uuid.UUID, now: datetime) -> bytes:
+    """Write the event that tells that nobody of a company is left."""
+    return company_events_pb2.CompanyErased(
+        event_id=str(event_id),
+        company_id=str(company_id),
+        service="users",
+        occur_time=encode_time(now),
+    ).SerializeToString()
 
 
 def _decode_edit(

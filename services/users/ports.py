@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from services.chassis.identity import CreationRequest, TenantScope
+from services.users.domain.companies import CompanyStanding
 from services.users.domain.lists import ListPosition, UserQuery
 from services.users.domain.people import User
 
@@ -28,6 +29,15 @@ class UserRepository(Protocol):
         Raises:
             EmailTaken: another person has the address.
             CompanyNotFound: the person's company is outside the scope.
+        """
+
+    async def count_for_change(self, scope: TenantScope, company_id: uuid.UUID) -> int:
+        """Count a company's people, and keep others from adding any until the transaction ends.
+
+        Those who were deleted don't count.
+
+        Raises:
+            CompanyNotFound: it is outside the scope, or being erased.
         """
 
     async def made_by(self, scope: TenantScope, request: CreationRequest) -> User | None:
@@ -73,6 +83,9 @@ class UserRepository(Protocol):
         Whom another transaction keeps is left out.
         """
 
+    async def list_for_removal(self, scope: TenantScope, limit: int) -> Sequence[User]:
+        """Read people, deleted or not, and lock them."""
+
     async def remove(self, scope: TenantScope, user_id: uuid.UUID) -> None:
         """Erase a person and the request that made them."""
 
@@ -89,6 +102,22 @@ class UserEvents(Protocol):
     async def announce_purged(self, user: User) -> None:
         """Publish that a person was erased, if and when the transaction commits."""
 
+    async def announce_company_erased(self, company_id: uuid.UUID, now: datetime) -> None:
+        """Publish that nobody of a company is left, if and when the transaction commits."""
+
+
+class CompanyErasures(Protocol):
+    """The companies whose people are being erased, or were: nobody is added to them ever again."""
+
+    async def request(self, company_id: uuid.UUID, now: datetime) -> bool:
+        """Have a company erased, and nobody added from now on; False if it has been erased."""
+
+    async def take_next(self) -> uuid.UUID | None:
+        """Return a company that is to be erased, and keep it until the transaction ends."""
+
+    async def finish(self, company_id: uuid.UUID, now: datetime) -> None:
+        """Note that nothing is left of a company."""
+
 
 class UnitOfWork(Protocol):
     """What one transaction reaches."""
@@ -96,6 +125,10 @@ class UnitOfWork(Protocol):
     @property
     def users(self) -> UserRepository:
         """The people."""
+
+    @property
+    def erasures(self) -> CompanyErasures:
+        """The companies that are being erased."""
 
     @property
     def events(self) -> UserEvents:
@@ -110,12 +143,12 @@ class Transactions(Protocol):
 
 
 class CompanyDirectory(Protocol):
-    """Knows which companies exist."""
+    """Knows which companies exist, and how they stand."""
 
-    async def require(self, company_id: uuid.UUID) -> None:
-        """Make sure that a company exists.
+    async def require(self, company_id: uuid.UUID) -> CompanyStanding:
+        """Return how a company stands.
 
         Raises:
-            CompanyNotFound: it doesn't.
+            CompanyNotFound: it doesn't exist, or is being deleted.
             Unavailable: nobody can tell at the moment.
         """

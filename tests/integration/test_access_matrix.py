@@ -156,7 +156,14 @@ REACHES: Mapping[str, Reach] = {
     ),
 }
 # Nothing of another company can be named in their requests; what they list is tested below.
-NAMELESS = frozenset({"/dashtrack.companies.v1.CompanyService/ListCompanies"})
+# Plans are the platform's, and its administrators may see them all.
+NAMELESS = frozenset(
+    {
+        "/dashtrack.companies.v1.CompanyService/ListCompanies",
+        "/dashtrack.companies.v1.PlanService/GetPlan",
+        "/dashtrack.companies.v1.PlanService/ListPlans",
+    }
+)
 
 
 def reaching() -> list[Any]:

@@ -8,8 +8,10 @@ import pytest
 
 from services.chassis.identity import TenantScope
 from services.companies.ports import companies as companies_ports
+from services.companies.ports import holdings as holdings_ports
 from services.companies.ports import vehicles as vehicles_ports
 from services.companies.storage import companies as companies_storage
+from services.companies.storage import holdings as holdings_storage
 from services.companies.storage import vehicles as vehicles_storage
 from services.telemetry.ports import registry as telemetry_ports
 from services.telemetry.storage import registry as telemetry_storage
@@ -20,6 +22,8 @@ from services.users.storage import repository as users_storage
 MODULES = [
     companies_ports,
     companies_storage,
+    holdings_ports,
+    holdings_storage,
     telemetry_ports,
     telemetry_storage,
     users_ports,

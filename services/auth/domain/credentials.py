@@ -4,30 +4,17 @@ import base64
 import enum
 import hashlib
 import secrets
-import unicodedata
 import uuid
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from services.auth.domain.errors import PasswordTooWeak
 from services.chassis.identity import Role
 
 BOOTSTRAP_USER_ID = uuid.UUID("00000000-0000-7000-8000-000000000001")
 """The first master: users makes the person under this id, auth the credential."""
 
-PASSWORD_LENGTH_MIN = 12
-_DISTINCT_CHARACTERS_MIN = 5
 _INVITATION_CODE_SIZE_BYTES = 20
 _CODE_GROUP_LENGTH = 4
-
-_COMMON_PASSWORDS = frozenset(
-    {"administrator", "adminadminadmin", "changemechangeme", "correcthorsebatterystaple"}
-    | {"iloveyouiloveyou", "letmeinletmein", "password1234", "password12345", "password123456"}
-    | {"passwordpassword", "qwerty123456", "qwertyqwerty", "qwertyuiop123", "welcome12345"}
-    | {"123456789012", "1234567890123", "12345678901234", "123456789abc", "1q2w3e4r5t6y"}
-    | {"1qaz2wsx3edc", "qazwsxedcrfv", "abcdefghijkl", "abcd1234abcd", "asdfghjkl123"}
-)
-"""Long passwords that head the lists of leaked ones; short ones fail by their length."""
 
 
 class Language(enum.StrEnum):
@@ -58,6 +45,8 @@ class Credential:
     user_version: int
     """The version of the person that users last told of; 0 before it did."""
     language: Language = Language.ENGLISH
+    display_name: str = field(default="", repr=False)
+    """Empty until users has told it."""
 
     @property
     def may_log_in(self) -> bool:
@@ -109,6 +98,7 @@ class PersonChange:
             password_hash=password_hash,
             user_version=self.version,
             language=self.language,
+            display_name=self.display_name,
         )
 
 
@@ -129,27 +119,6 @@ class Invitation:
 def normalise_email(email: str) -> str:
     """Spell an address as it is stored and compared."""
     return email.strip().lower()
-
-
-def normalise_password(password: str) -> str:
-    """Spell a password as it is hashed: keyboards differ in how they compose characters."""
-    return unicodedata.normalize("NFKC", password)
-
-
-def check_password(password: str, email: str, field_name: str) -> None:
-    """Refuse a password that would be guessed.
-
-    Raises:
-        PasswordTooWeak: it would.
-    """
-    plain = password.strip().casefold()
-    if len(password) < PASSWORD_LENGTH_MIN:
-        description = f"A password has at least {PASSWORD_LENGTH_MIN} characters."
-        raise PasswordTooWeak(field_name, description)
-    if plain == email.casefold():
-        raise PasswordTooWeak(field_name, "A password is not the e-mail address.")
-    if plain in _COMMON_PASSWORDS or len(set(plain)) < _DISTINCT_CHARACTERS_MIN:
-        raise PasswordTooWeak(field_name, "This password is among the first that are guessed.")
 
 
 def new_code(size_bytes: int = _INVITATION_CODE_SIZE_BYTES) -> str:

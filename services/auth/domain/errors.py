@@ -1,5 +1,6 @@
 """The ways in which proving who one is can fail."""
 
+import enum
 import uuid
 
 from services.chassis.errors import DomainError, FieldViolation, Kind
@@ -115,14 +116,43 @@ class TotpNotEnrolled(DomainError):
         super().__init__("There is no authenticator.")
 
 
+class Weakness(enum.StrEnum):
+    """What is wrong with a password."""
+
+    TOO_SHORT = "TOO_SHORT"
+    COMMON = "COMMON"
+    GUESSABLE = "GUESSABLE"
+
+
+class TwoFactorMandatory(DomainError):
+    """The company wants everybody of this role to have a second factor."""
+
+    kind = Kind.PRECONDITION
+    reason = "TWO_FACTOR_MANDATORY"
+
+    def __init__(self) -> None:
+        super().__init__("Your company wants you to have an authenticator.")
+
+
+class CompanySuspended(DomainError):
+    """The person has proved who they are, and their company is suspended or being deleted."""
+
+    kind = Kind.DENIED
+    reason = "COMPANY_SUSPENDED"
+
+    def __init__(self, company_id: uuid.UUID) -> None:
+        super().__init__("The company is suspended.", company_id=str(company_id))
+
+
 class PasswordTooWeak(DomainError):
     """The password would be guessed."""
 
     kind = Kind.INVALID
     reason = "PASSWORD_TOO_WEAK"
 
-    def __init__(self, field: str, description: str) -> None:
-        super().__init__(description, violations=[FieldViolation(field, description)])
+    def __init__(self, field: str, weakness: Weakness, description: str) -> None:
+        violations = [FieldViolation(field, description)]
+        super().__init__(description, violations=violations, weakness=weakness.value)
 
 
 class ServiceCredentialsInvalid(DomainError):

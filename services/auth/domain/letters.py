@@ -1,75 +1,21 @@
-"""What auth writes to people, in their language.
+"""What auth writes to people who are invited or have forgotten their password."""
 
-A letter is written once; its plain text and its HTML are two renderings of the same paragraphs, so
-that they can't say different things.
-"""
-
-import textwrap
 import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from html import escape
-from string import Template
+from datetime import datetime
 
 from services.auth.domain.credentials import Credential, Language, PersonChange
 from services.auth.domain.mails import INVITATION_CODE_HEADER, RESET_CODE_HEADER, Mail
-
-_HTML = Template(
-    """<!doctype html>
-<html lang="$language">
-<head><meta charset="utf-8"><title>$subject</title></head>
-<body style="font-family: sans-serif; line-height: 1.5; max-width: 36em">
-$paragraphs
-</body>
-</html>
-"""
+from services.auth.domain.writing import (
+    NOTICE_USEFUL_FOR,
+    Address,
+    Letter,
+    Letters,
+    minute,
+    write,
 )
-_HTML_CODE = '<p style="font: bold 1.4em monospace; letter-spacing: 0.05em">$code</p>'
-_TEXT_WIDTH = 76
-_NOTICE_USEFUL_FOR = timedelta(days=7)
 
-
-@dataclass(frozen=True, slots=True)
-class _Letter:
-    """A template in one language: paragraphs, of which `$code` is one that is set apart."""
-
-    subject: str
-    body: str
-
-    @property
-    def paragraphs(self) -> list[str]:
-        return [" ".join(paragraph.split()) for paragraph in self.body.split("\n\n")]
-
-    def text(self, values: Mapping[str, str]) -> str:
-        filled = (
-            f"    {values['code']}"
-            if paragraph == "$code"
-            else textwrap.fill(
-                Template(paragraph).substitute(values),
-                _TEXT_WIDTH,
-                break_long_words=False,
-                break_on_hyphens=False,
-            )
-            for paragraph in self.paragraphs
-        )
-        return "\n\n".join(filled) + "\n"
-
-    def html(self, language: Language, values: Mapping[str, str]) -> str:
-        escaped = {name: escape(value) for name, value in values.items()}
-        paragraphs = (
-            _HTML_CODE if paragraph == "$code" else f"<p>{escape(paragraph)}</p>"
-            for paragraph in self.paragraphs
-        )
-        return _HTML.substitute(
-            language=language.value,
-            subject=escape(self.subject),
-            paragraphs=Template("\n".join(paragraphs)).substitute(escaped),
-        )
-
-
-_INVITATIONS: Mapping[Language, _Letter] = {
-    Language.ENGLISH: _Letter(
+_INVITATIONS: Letters = {
+    Language.ENGLISH: Letter(
         "Your invitation to DashTrack",
         """
         Hello $name,
@@ -84,7 +30,7 @@ _INVITATIONS: Mapping[Language, _Letter] = {
         If you did not expect this mail, you can ignore it.
         """,
     ),
-    Language.PORTUGUESE: _Letter(
+    Language.PORTUGUESE: Letter(
         "O seu convite para o DashTrack",
         """
         Olá $name,
@@ -100,8 +46,8 @@ _INVITATIONS: Mapping[Language, _Letter] = {
         """,
     ),
 }
-_RESETS: Mapping[Language, _Letter] = {
-    Language.ENGLISH: _Letter(
+_RESETS: Letters = {
+    Language.ENGLISH: Letter(
         "Set a new DashTrack password",
         """
         Hello,
@@ -115,7 +61,7 @@ _RESETS: Mapping[Language, _Letter] = {
         If it was not you, you can ignore this mail: your password stays as it is.
         """,
     ),
-    Language.PORTUGUESE: _Letter(
+    Language.PORTUGUESE: Letter(
         "Definir uma nova palavra-passe do DashTrack",
         """
         Olá,
@@ -132,8 +78,8 @@ _RESETS: Mapping[Language, _Letter] = {
         """,
     ),
 }
-_RESET_NOTICES: Mapping[Language, _Letter] = {
-    Language.ENGLISH: _Letter(
+_RESET_NOTICES: Letters = {
+    Language.ENGLISH: Letter(
         "Your DashTrack password was changed",
         """
         Hello,
@@ -145,7 +91,7 @@ _RESET_NOTICES: Mapping[Language, _Letter] = {
         ask for a new password.
         """,
     ),
-    Language.PORTUGUESE: _Letter(
+    Language.PORTUGUESE: Letter(
         "A sua palavra-passe do DashTrack foi alterada",
         """
         Olá,
@@ -165,47 +111,34 @@ def invitation_mail(
     mail_id: uuid.UUID, person: PersonChange, code: str, expires_at: datetime
 ) -> Mail:
     """Write the mail that invites a person."""
-    letter = _INVITATIONS[person.language]
-    values = {"name": person.display_name, "code": code, "until": _minute(expires_at)}
-    return Mail(
-        mail_id=mail_id,
-        recipient=person.email,
-        subject=letter.subject,
-        text=letter.text(values),
-        html=letter.html(person.language, values),
-        headers=((INVITATION_CODE_HEADER, code),),
+    return write(
+        _INVITATIONS,
+        mail_id,
+        Address(person.email, person.language),
+        {"name": person.display_name, "code": code, "until": minute(expires_at)},
         expires_at=expires_at,
+        code_header=INVITATION_CODE_HEADER,
     )
 
 
 def reset_mail(mail_id: uuid.UUID, owner: Credential, code: str, expires_at: datetime) -> Mail:
     """Write the mail that brings a person the code for a new password."""
-    letter = _RESETS[owner.language]
-    values = {"email": owner.email, "code": code, "until": _minute(expires_at)}
-    return Mail(
-        mail_id=mail_id,
-        recipient=owner.email,
-        subject=letter.subject,
-        text=letter.text(values),
-        html=letter.html(owner.language, values),
-        headers=((RESET_CODE_HEADER, code),),
+    return write(
+        _RESETS,
+        mail_id,
+        Address(owner.email, owner.language),
+        {"email": owner.email, "code": code, "until": minute(expires_at)},
         expires_at=expires_at,
+        code_header=RESET_CODE_HEADER,
     )
 
 
 def reset_notice_mail(mail_id: uuid.UUID, owner: Credential, at: datetime) -> Mail:
     """Write the mail that tells a person that their password was set anew."""
-    letter = _RESET_NOTICES[owner.language]
-    values = {"email": owner.email, "at": _minute(at)}
-    return Mail(
-        mail_id=mail_id,
-        recipient=owner.email,
-        subject=letter.subject,
-        text=letter.text(values),
-        html=letter.html(owner.language, values),
-        expires_at=at + _NOTICE_USEFUL_FOR,
+    return write(
+        _RESET_NOTICES,
+        mail_id,
+        Address(owner.email, owner.language),
+        {"email": owner.email, "at": minute(at)},
+        expires_at=at + NOTICE_USEFUL_FOR,
     )
-
-
-def _minute(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M}"

@@ -37,7 +37,9 @@ class PostgresCredentialRepository:
     async def lock(self, user_id: uuid.UUID) -> Credential | None:
         """Return a person's credential and keep it from changing until the transaction ends."""
         query = sa.select(CREDENTIALS).where(CREDENTIALS.c.user_id == user_id)
-        return await self._read(query.with_for_update())
+        # The key stays free: a refresh that holds its session may queue a mail to the owner,
+        # which refers to the credential, without waiting for who waits for the session.
+        return await self._read(query.with_for_update(key_share=True))
 
     async def save(self, credential: Credential, now: datetime) -> None:
         """Store a credential, new or changed."""
@@ -77,6 +79,7 @@ class PostgresCredentialRepository:
             password_hash=row.password_hash,
             user_version=row.user_version,
             language=Language(row.language),
+            display_name=row.display_name,
         )
 
 
@@ -139,4 +142,5 @@ def _values(credential: Credential) -> dict[str, Any]:
         "password_hash": credential.password_hash,
         "user_version": credential.user_version,
         "language": credential.language.value,
+        "display_name": credential.display_name,
     }

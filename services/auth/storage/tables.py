@@ -42,6 +42,7 @@ class CredentialRow(AuthModel, table=True):
     password_hash: str | None = Field(sa_type=sa.Text)
     user_version: int = Field(sa_type=sa.BigInteger)
     language: str = Field(sa_column=sa.Column(sa.Text, nullable=False, server_default="en"))
+    display_name: str = Field(sa_column=sa.Column(sa.Text, nullable=False, server_default=""))
     created_at: datetime = Field(sa_type=_TIME)
     updated_at: datetime = Field(sa_type=_TIME)
 

@@ -7,11 +7,15 @@ from dataclasses import dataclass
 from services.auth.domain.credentials import (
     Credential,
     CredentialStatus,
-    check_password,
     invitation_digest,
-    normalise_password,
 )
-from services.auth.domain.errors import CredentialsInvalid, InvitationInvalid, LoginThrottled
+from services.auth.domain.errors import (
+    CredentialsInvalid,
+    InvitationInvalid,
+    LoginThrottled,
+    PasswordTooWeak,
+)
+from services.auth.domain.passwords import normalise_password
 from services.auth.domain.sessions import Origin, Session, SessionGrant
 from services.auth.domain.throttling import Charge
 from services.auth.ports import (
@@ -20,6 +24,7 @@ from services.auth.ports import (
     RevocationHint,
     Store,
 )
+from services.auth.usecases.new_passwords import NewPasswords
 from services.auth.usecases.sessions import SessionOpener, end_sessions
 from services.auth.usecases.throttling import LoginThrottle
 
@@ -58,7 +63,7 @@ class PasswordCheck:
                 tx, credential.email, owner.user_id, owner.origin.address
             )
         plain = normalise_password(password)
-        async with self._throttle.refunding_refusals(self._store, charges):
+        async with self._throttle.refunding(self._store, charges, LoginThrottled):
             verified = await self._hasher.verify(credential.password_hash, plain)
         if not verified:
             raise CredentialsInvalid
@@ -72,13 +77,13 @@ class AcceptInvitation:
         self,
         store: Store,
         throttle: LoginThrottle,
-        hasher: PasswordHasher,
+        passwords: NewPasswords,
         opener: SessionOpener,
         recorder: AuthenticationRecorder,
     ) -> None:
         self._store = store
         self._throttle = throttle
-        self._hasher = hasher
+        self._passwords = passwords
         self._opener = opener
         self._recorder = recorder
 
@@ -101,8 +106,9 @@ class AcceptInvitation:
     async def _accept(self, digest: bytes, password: str, origin: Origin) -> SessionGrant:
         plain = normalise_password(password)
         invited = await self._invited(digest)
-        check_password(plain, invited.email, "password")
-        password_hash = await self._hasher.hash(plain)
+        password_hash = await self._passwords.hashed(
+            plain, invited.email, "password", invited.display_name
+        )
         async with self._store.transaction() as tx:
             credential = await tx.credentials.lock(invited.user_id)
             used = await tx.invitations.use(digest, self._opener.clock())
@@ -132,18 +138,19 @@ class ChangePassword:
         self,
         store: Store,
         throttle: LoginThrottle,
-        hasher: PasswordHasher,
+        check: PasswordCheck,
+        passwords: NewPasswords,
         opener: SessionOpener,
         hint: RevocationHint,
         recorder: AuthenticationRecorder,
     ) -> None:
         self._store = store
         self._throttle = throttle
-        self._hasher = hasher
+        self._check_password = check
+        self._passwords = passwords
         self._opener = opener
         self._hint = hint
         self._recorder = recorder
-        self._check_password = PasswordCheck(store, throttle, hasher)
 
     async def __call__(self, owner: SessionOwner, current_password: str, new_password: str) -> None:
         """Change the password from within a session, and end the person's other sessions.
@@ -167,8 +174,11 @@ class ChangePassword:
         """Change the password; return the sessions that ended."""
         credential, charges = await self._check_password(owner, current_password)
         plain = normalise_password(new_password)
-        check_password(plain, credential.email, "new_password")
-        password_hash = await self._hasher.hash(plain)
+        # Whoever gets so far has the right password: what is refused now costs nothing.
+        async with self._throttle.refunding(self._store, charges, PasswordTooWeak, LoginThrottled):
+            password_hash = await self._passwords.hashed(
+                plain, credential.email, "new_password", credential.display_name
+            )
         async with self._store.transaction() as tx:
             current = await tx.credentials.lock(owner.user_id)
             if current is None or not current.still_is(credential):

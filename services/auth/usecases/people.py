@@ -9,15 +9,15 @@ from services.auth.domain.credentials import (
     CredentialStatus,
     Invitation,
     PersonChange,
-    check_password,
     invitation_digest,
     new_code,
     normalise_email,
-    normalise_password,
 )
 from services.auth.domain.letters import invitation_mail
+from services.auth.domain.passwords import normalise_password
 from services.auth.domain.tokens import Lifetimes, Revocation
-from services.auth.ports import Clock, PasswordHasher, RevocationHint, Store, Transaction
+from services.auth.ports import Clock, RevocationHint, Store, Transaction
+from services.auth.usecases.new_passwords import NewPasswords
 from services.chassis.identity import Role
 
 CONSUMER = "auth-users-changed"
@@ -112,9 +112,9 @@ class ApplyPersonChange:
 class BootstrapMaster:
     """Gives the first master a password, once."""
 
-    def __init__(self, store: Store, hasher: PasswordHasher, clock: Clock) -> None:
+    def __init__(self, store: Store, passwords: NewPasswords, clock: Clock) -> None:
         self._store = store
-        self._hasher = hasher
+        self._passwords = passwords
         self._clock = clock
 
     async def __call__(self, email: str, password: str) -> bool:
@@ -125,17 +125,17 @@ class BootstrapMaster:
         """
         address = normalise_email(email)
         plain = normalise_password(password)
-        check_password(plain, address, "bootstrap_password")
         async with self._store.transaction() as tx:
             if await tx.credentials.find(BOOTSTRAP_USER_ID) is not None:
                 return False
+        password_hash = await self._passwords.hashed(plain, address, "bootstrap_password")
         credential = Credential(
             user_id=BOOTSTRAP_USER_ID,
             email=address,
             role=Role.MASTER,
             company_id=None,
             status=CredentialStatus.ACTIVE,
-            password_hash=await self._hasher.hash(plain),
+            password_hash=password_hash,
             user_version=0,
         )
         async with self._store.transaction() as tx:

@@ -7,14 +7,13 @@ from datetime import datetime
 
 from services.auth.domain.credentials import (
     Credential,
-    check_password,
     new_code,
     normalise_email,
-    normalise_password,
     spelled_code,
 )
 from services.auth.domain.errors import LoginThrottled, ResetCodeInvalid
 from services.auth.domain.letters import reset_mail, reset_notice_mail
+from services.auth.domain.passwords import check_form, normalise_password
 from services.auth.domain.resets import (
     RESET_CODE_SIZE_BYTES,
     PasswordReset,
@@ -26,16 +25,17 @@ from services.auth.domain.throttling import Charge
 from services.auth.ports import (
     AuthenticationRecorder,
     Digest,
-    PasswordHasher,
     RevocationHint,
     Store,
     Transaction,
     Wake,
 )
+from services.auth.usecases.new_passwords import NewPasswords
 from services.auth.usecases.sessions import SessionOpener, end_sessions
 from services.auth.usecases.throttling import LoginThrottle
 
 _NOBODY = uuid.UUID(int=0)
+_FIELD = "new_password"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,7 @@ class ResetPassword:
         self,
         store: Store,
         throttle: LoginThrottle,
-        hasher: PasswordHasher,
+        passwords: NewPasswords,
         codes: ResetCodes,
         hint: RevocationHint,
         recorder: AuthenticationRecorder,
@@ -138,7 +138,7 @@ class ResetPassword:
     ) -> None:
         self._store = store
         self._throttle = throttle
-        self._hasher = hasher
+        self._passwords = passwords
         self._codes = codes
         self._opener = codes.opener
         self._hint = hint
@@ -163,40 +163,43 @@ class ResetPassword:
 
     async def _reset(self, email: str, code: str, new_password: str, origin: Origin) -> None:
         plain = normalise_password(new_password)
-        check_password(plain, email, "new_password")
+        check_form(plain, email, _FIELD)
         async with self._store.transaction() as tx:
             owner = await tx.credentials.find_by_email(email)
             user_id = owner.user_id if owner else None
             charges = await self._throttle.charge(tx, email, user_id, origin.address)
         # Hashed before the code is looked at: wrong codes, and codes of nobody's, take as long.
-        async with self._throttle.refunding_refusals(self._store, charges):
-            password_hash = await self._hasher.hash(plain)
+        async with self._throttle.refunding(self._store, charges, LoginThrottled):
+            password_hash = await self._passwords.hashed(plain, email, _FIELD)
         async with self._store.transaction() as tx:
-            accepted = await self._accept(tx, user_id or _NOBODY, code, password_hash, charges)
+            accepted = await self._accept(tx, user_id or _NOBODY, code)
+            if accepted is not None:
+                # Only now may the answer depend on the name; a refusal leaves the code as it was.
+                name = accepted.display_name
+                await self._passwords.require_strong(plain, email, _FIELD, name)
+                await self._set(tx, accepted, password_hash, charges)
         # The transaction above commits that a code was wrong: raising in it would undo that.
-        if not accepted:
+        if accepted is None:
             raise ResetCodeInvalid
 
-    async def _accept(
-        self,
-        tx: Transaction,
-        user_id: uuid.UUID,
-        code: str,
-        password_hash: str,
-        charges: Sequence[Charge],
-    ) -> bool:
-        now = self._opener.clock()
+    async def _accept(self, tx: Transaction, user_id: uuid.UUID, code: str) -> Credential | None:
+        """Return whose code it is; a wrong one is counted."""
         owner = await tx.credentials.lock(user_id)
         reset = await tx.password_resets.lock(user_id)
         digest = self._codes.digest(user_id, code)
-        right = reset is not None and reset.accepts(digest, now)
+        right = reset is not None and reset.accepts(digest, self._opener.clock())
         if not right or owner is None or not owner.may_log_in:
             await tx.password_resets.count_failure(user_id)
-            return False
+            return None
+        return owner
+
+    async def _set(
+        self, tx: Transaction, owner: Credential, password_hash: str, charges: Sequence[Charge]
+    ) -> None:
+        now, user_id = self._opener.clock(), owner.user_id
         await tx.password_resets.remove(user_id)
         await tx.credentials.save(owner.with_password(password_hash), now)
         await tx.mails.add(reset_notice_mail(self._opener.new_id(), owner, now), user_id, now)
         sessions = await tx.sessions.lock_open(user_id)
         await self._throttle.refund(tx, charges)
         await end_sessions(tx, sessions, self._opener)
-        return True

@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from services.auth.domain.credentials import Credential, normalise_email, normalise_password
+from services.auth.domain.credentials import Credential, normalise_email
 from services.auth.domain.errors import (
     CredentialsInvalid,
     LoginThrottled,
@@ -13,6 +13,7 @@ from services.auth.domain.errors import (
     TwoFactorInvalid,
     TwoFactorRequired,
 )
+from services.auth.domain.passwords import normalise_password
 from services.auth.domain.sessions import (
     Origin,
     RefreshToken,
@@ -24,6 +25,7 @@ from services.auth.domain.sessions import (
 )
 from services.auth.domain.tokens import Lifetimes, Revocation, user_claims
 from services.auth.domain.totp import Proof
+from services.auth.domain.warnings import reuse_mail
 from services.auth.ports import (
     AuthenticationRecorder,
     Clock,
@@ -32,6 +34,7 @@ from services.auth.ports import (
     Store,
     TokenIssuer,
     Transaction,
+    Wake,
 )
 from services.auth.usecases.second_factors import SecondFactors, Verdict
 from services.auth.usecases.throttling import LoginThrottle
@@ -128,7 +131,7 @@ class Login:
         # is checked against no password at all, which takes the same time.
         known_hash = credential.password_hash if credential and credential.may_log_in else None
         plain = normalise_password(password)
-        async with self._throttle.refunding_refusals(self._store, charges):
+        async with self._throttle.refunding(self._store, charges, LoginThrottled):
             verified = await self._hasher.verify(known_hash, plain)
         if not verified or credential is None:
             raise CredentialsInvalid
@@ -165,11 +168,13 @@ class RefreshSession:
         opener: SessionOpener,
         hint: RevocationHint,
         recorder: AuthenticationRecorder,
+        wake: Wake,
     ) -> None:
         self._store = store
         self._opener = opener
         self._hint = hint
         self._recorder = recorder
+        self._wake = wake
 
     async def __call__(self, refresh_token: str, origin: Origin) -> SessionGrant:
         """Refresh a session from somewhere.
@@ -187,6 +192,7 @@ class RefreshSession:
         self._recorder.failed(outcome.reason.lower())
         if isinstance(outcome, RefreshTokenReused):
             await self._hint.announce()
+            self._wake()
         raise outcome
 
     async def _refresh(
@@ -198,7 +204,7 @@ class RefreshSession:
         session, token = found
         now = self._opener.clock()
         if token.used_at is not None:
-            await self._end(tx, session)
+            await self._end(tx, session, origin)
             return RefreshTokenReused()
         credential = await tx.credentials.find(session.user_id)
         may_go_on = session.is_live(now) and now < token.expires_at
@@ -209,9 +215,15 @@ class RefreshSession:
         await tx.sessions.save(session.used(origin, now))
         return self._opener.grant(credential, session, secret)
 
-    async def _end(self, tx: Transaction, session: Session) -> None:
-        if session.ended_at is None:
-            await end_sessions(tx, [session], self._opener)
+    async def _end(self, tx: Transaction, session: Session, origin: Origin) -> None:
+        """End a session and tell its owner; one that has ended was told of, or is nobody's loss."""
+        owner = await tx.credentials.find(session.user_id)
+        if session.ended_at is not None or owner is None:
+            return
+        now = self._opener.clock()
+        mail = reuse_mail(self._opener.new_id(), owner, origin, now)
+        await tx.mails.add(mail, owner.user_id, now)
+        await end_sessions(tx, [session], self._opener)
 
 
 class Logout:

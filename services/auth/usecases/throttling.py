@@ -9,6 +9,7 @@ from services.auth.domain import throttling
 from services.auth.domain.errors import LoginThrottled
 from services.auth.domain.throttling import Charge, Limit
 from services.auth.ports import Clock, Digest, Store, Transaction
+from services.chassis.errors import DomainError
 
 _NOBODY = uuid.UUID(int=0)
 
@@ -58,13 +59,13 @@ class LoginThrottle:
         return charges
 
     @asynccontextmanager
-    async def refunding_refusals(
-        self, store: Store, charges: Sequence[Charge]
+    async def refunding(
+        self, store: Store, charges: Sequence[Charge], *errors: type[DomainError]
     ) -> AsyncIterator[None]:
-        """Give back what an attempt cost that there was no time to check."""
+        """Give back what an attempt cost that ends in one of some errors."""
         try:
             yield
-        except LoginThrottled:
+        except errors:
             async with store.transaction() as tx:
                 await self.refund(tx, charges)
             raise

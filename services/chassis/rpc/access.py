@@ -1,7 +1,7 @@
 """The layer that lets in whom the proto names, and says who it was."""
 
 import contextlib
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
 from services.chassis.errors import (
@@ -9,13 +9,17 @@ from services.chassis.errors import (
     TokenAudience,
     TokenInvalid,
     TokenMissing,
+    TwoFactorEnrollmentRequired,
 )
-from services.chassis.identity import CallerKind, set_caller
+from services.chassis.identity import CallerKind, Restriction, set_caller
 from services.chassis.rpc.calls import Context, StreamHandler, UnaryHandler, current_call
 from services.chassis.rpc.methods import MethodSpec
 from services.chassis.tokens import TokenVerifier
 
 _SCHEME = "bearer "
+_REFUSALS: Mapping[Restriction, type[TwoFactorEnrollmentRequired]] = {
+    Restriction.TWO_FACTOR_ENROLLMENT: TwoFactorEnrollmentRequired,
+}
 
 
 class AccessGate:
@@ -64,6 +68,8 @@ class AccessGate:
             raise PermissionDenied(
                 f"The role {caller.role} may not call this method.", method=spec.path
             )
+        if caller.restriction is not None and caller.restriction not in spec.open_to:
+            raise _REFUSALS[caller.restriction]
         set_caller(caller)
 
 

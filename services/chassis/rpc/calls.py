@@ -20,7 +20,7 @@ StreamHandler: TypeAlias = Callable[[Any, Context], AsyncGenerator[Any, None]]
 class Call:
     """One RPC in flight."""
 
-    __slots__ = ("authorization", "code", "span", "spec", "verifier")
+    __slots__ = ("authorization", "code", "quota", "span", "spec", "verifier")
 
     def __init__(self, spec: MethodSpec, span: Span, authorization: str | None) -> None:
         """Start with a status that only stays if nobody sets another."""
@@ -28,6 +28,8 @@ class Call:
         self.span = span
         self.authorization = authorization
         self.code = grpc.StatusCode.UNKNOWN
+        self.quota = ""
+        """The quota that the call was refused for, if it was."""
         self.verifier: TokenVerifier | None = None
         """Who let the call in; None for public methods."""
 

@@ -78,6 +78,8 @@ async def _answer(err: Exception, context: Context) -> NoReturn:
     call = current_call()
     if call is not None:
         call.code = code
+        if isinstance(err, DomainError):
+            call.quota = err.metadata.get("quota", "")
     status = status_pb2.Status(code=code.value[0], message=message)
     for detail in details:
         status.details.add().Pack(detail)

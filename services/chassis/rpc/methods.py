@@ -7,8 +7,8 @@ from google.protobuf import descriptor, descriptor_pool, message_factory
 from google.protobuf.message import Message
 from py_grpc_prometheus.grpc_utils import get_method_type
 
-from services.chassis.fields import ROLES
-from services.chassis.identity import CallerKind, Role
+from services.chassis.fields import RESTRICTIONS, ROLES
+from services.chassis.identity import CallerKind, Restriction, Role
 
 _DEADLINE_DEFAULT_MS = 10_000
 
@@ -40,6 +40,8 @@ class MethodSpec:
     """Whose tokens open the method; ANONYMOUS for public ones."""
     roles: frozenset[Role]
     """The roles that may call, for people."""
+    open_to: frozenset[Restriction]
+    """The restrictions under which people may call all the same."""
     deadline_s: float | None
     """The longest a call may take; None for streams without an end of their own."""
     request_type: type[Message]
@@ -85,6 +87,7 @@ def _spec(service: str, method: descriptor.MethodDescriptor) -> MethodSpec:
         response_streaming=method.server_streaming,
         caller=caller,
         roles=roles,
+        open_to=frozenset(RESTRICTIONS[number] for number in access.open_to),
         deadline_s=None if call.unbounded else (call.deadline_ms or _DEADLINE_DEFAULT_MS) / 1000,
         request_type=message_factory.GetMessageClass(method.input_type),
     )

@@ -68,11 +68,17 @@ class ServerObserver:
         """Register the canonical gRPC series."""
         self._metrics = init_metrics(registry)
         self._handled = get_grpc_server_handled_counter(is_legacy=False, registry=registry)
+        self._refusals = Counter(
+            "quota_refusals_total",
+            "Calls that were refused because a company's quota is used up.",
+            ["quota"],
+            registry=registry,
+        )
         self._tracer = tracer
 
     def observe_unary(self, spec: MethodSpec, inner: UnaryHandler) -> UnaryHandler:
         """Wrap a method that answers with one message."""
-        method = _ObservedMethod(spec, self._tracer, self._metrics, self._handled)
+        method = self._method(spec)
         streaming = spec.request_streaming
 
         async def observed(request: Any, context: Context) -> Any:
@@ -94,7 +100,7 @@ class ServerObserver:
 
     def observe_stream(self, spec: MethodSpec, inner: StreamHandler) -> StreamHandler:
         """Wrap a method that answers with many messages."""
-        method = _ObservedMethod(spec, self._tracer, self._metrics, self._handled)
+        method = self._method(spec)
         streaming = spec.request_streaming
 
         async def observed(request: Any, context: Context) -> AsyncGenerator[Any, None]:
@@ -116,12 +122,20 @@ class ServerObserver:
 
         return observed
 
+    def _method(self, spec: MethodSpec) -> "_ObservedMethod":
+        return _ObservedMethod(spec, self._tracer, self._metrics, self._handled, self._refusals)
+
 
 class _ObservedMethod:
     """The series of one method, looked up once."""
 
     def __init__(
-        self, spec: MethodSpec, tracer: Tracer, metrics: dict[str, Any], handled: Counter
+        self,
+        spec: MethodSpec,
+        tracer: Tracer,
+        metrics: dict[str, Any],
+        handled: Counter,
+        refusals: Counter,
     ) -> None:
         labels = (spec.kind, spec.service, spec.name)
         self._spec = spec
@@ -131,6 +145,7 @@ class _ObservedMethod:
             for code in (grpc.StatusCode.OK, grpc.StatusCode.UNKNOWN)
         }
         self._handled_counter = handled
+        self._refusals = refusals
         self._labels = labels
         self._started = metrics["grpc_server_started_counter"].labels(*labels)
         self._duration = metrics["grpc_server_handled_histogram"].labels(*labels)
@@ -143,13 +158,16 @@ class _ObservedMethod:
         traceparent = tracestate = authorization = None
         for key, value in context.invocation_metadata() or ():
             if key == "authorization":
-                authorization = value
+                # Two are joined as HTTP does it, and thus no token: whoever looked at one of them
+                # before may have looked at the other one.
+                text = _text(value)
+                authorization = text if authorization is None else f"{authorization}, {text}"
             elif key == "traceparent":
                 traceparent = value
             elif key == "tracestate":
                 tracestate = value
         span = self._start_span(_text(traceparent), _text(tracestate))
-        call = Call(self._spec, span, _text(authorization))
+        call = Call(self._spec, span, authorization)
         set_current_call(call)
         # The context belongs to the call's own task and ends with it, so nothing is detached.
         otel_context.attach(set_span_in_context(span))
@@ -179,6 +197,8 @@ class _ObservedMethod:
         if handled is None:
             handled = self._handled[code] = self._handled_counter.labels(*self._labels, code.name)
         handled.inc()
+        if call.quota:
+            self._refusals.labels(call.quota).inc()
         if not span.is_recording():
             self._duration.observe(elapsed_s)
             return

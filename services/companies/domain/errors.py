@@ -58,3 +58,58 @@ class PlateTaken(DomainError):
     def __init__(self, plate: str) -> None:
         """Name the plate."""
         super().__init__("The company has a vehicle with this plate.", plate=plate)
+
+
+class CompanyNotSuspended(DomainError):
+    """Only a company that nobody works with any more can be deleted."""
+
+    kind = Kind.PRECONDITION
+    reason = "COMPANY_NOT_SUSPENDED"
+
+    def __init__(self, company_id: uuid.UUID) -> None:
+        """Name the company."""
+        super().__init__("Suspend the company first.", company_id=str(company_id))
+
+
+class CompanyDeleting(DomainError):
+    """The company is being deleted, and nothing about it changes any more."""
+
+    kind = Kind.PRECONDITION
+    reason = "COMPANY_DELETING"
+
+    def __init__(self, company_id: uuid.UUID) -> None:
+        """Name the company."""
+        super().__init__("The company is being deleted.", company_id=str(company_id))
+
+
+class PlanNotFound(DomainError):
+    """There is no plan with this id."""
+
+    kind = Kind.NOT_FOUND
+    reason = "PLAN_NOT_FOUND"
+
+    def __init__(self, plan_id: str) -> None:
+        """Name the id that was asked for."""
+        super().__init__("There is no such plan.", plan_id=plan_id)
+
+
+class PlanIdTaken(DomainError):
+    """Another plan has this id."""
+
+    kind = Kind.ALREADY_EXISTS
+    reason = "PLAN_ID_TAKEN"
+
+    def __init__(self, plan_id: str) -> None:
+        """Name the id."""
+        super().__init__("Another plan has this id.", plan_id=plan_id)
+
+
+class PlanRetired(DomainError):
+    """No further company gets this plan."""
+
+    kind = Kind.PRECONDITION
+    reason = "PLAN_RETIRED"
+
+    def __init__(self, plan_id: str) -> None:
+        """Name the plan."""
+        super().__init__("No further company gets this plan.", plan_id=plan_id)

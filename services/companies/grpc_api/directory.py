@@ -6,7 +6,6 @@ from dashtrack.companies.internal.v1 import directory_service_pb2
 from dashtrack.companies.internal.v1.directory_service_pb2_grpc import DirectoryServiceServicer
 
 from services.chassis.fields import decode_id
-from services.chassis.identity import current_caller
 from services.companies.codec import directory as codec
 from services.companies.usecases.companies import CompanyUseCases
 from services.companies.usecases.vehicles import VehicleUseCases
@@ -25,8 +24,7 @@ class DirectoryServicer(DirectoryServiceServicer):
         self, request: directory_service_pb2.GetCompanyStandingRequest, context: Any
     ) -> directory_service_pb2.CompanyStanding:
         company_id = decode_id(request.company_id)
-        company = await self._companies.get_company(current_caller(), company_id)
-        return codec.encode_company_standing(company)
+        return codec.encode_company_standing(await self._companies.get_standing(company_id))
 
     async def GetVehicleStanding(
         self, request: directory_service_pb2.GetVehicleStandingRequest, context: Any

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from services.chassis.identity import CreationRequest, TenantScope
 from services.companies.domain.companies import Company
+from services.companies.domain.lists import CompanyQuery, ListPosition
 
 
 class CompanyRepository(Protocol):
@@ -45,9 +46,20 @@ class CompanyRepository(Protocol):
         """
 
     async def list_after(
+        self, scope: TenantScope, query: CompanyQuery, after: ListPosition | None, limit: int
+    ) -> Sequence[Company]:
+        """Read companies that the query matches, in its order, from the first behind `after`."""
+
+    async def list_behind_for_change(self, scope: TenantScope, limit: int) -> Sequence[Company]:
+        """Read companies whose plan has changed since, those apart that others have locked.
+
+        They stay locked until the transaction ends. Companies that are deleted are none of them.
+        """
+
+    async def list_deleting(
         self, scope: TenantScope, after: uuid.UUID | None, limit: int
     ) -> Sequence[Company]:
-        """Read companies in the order of their ids, from the first id greater than `after`."""
+        """Read companies that are being deleted, in the order of their ids."""
 
     async def save(self, scope: TenantScope, company: Company) -> None:
         """Store the next version of a company.
@@ -57,5 +69,8 @@ class CompanyRepository(Protocol):
             EditConflict: the stored version is not the one before.
         """
 
+    async def note_reports(self, scope: TenantScope, company: Company) -> None:
+        """Store what services have reported about a deletion, within the company's version."""
+
     async def count(self, scope: TenantScope) -> int:
-        """Count the companies."""
+        """Count the companies that are not deleted."""

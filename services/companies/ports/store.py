@@ -9,7 +9,10 @@ from typing import Protocol
 from services.companies.ports.assignments import AssignmentRepository
 from services.companies.ports.companies import CompanyRepository
 from services.companies.ports.dashboards import FleetCensus
+from services.companies.ports.events import CompanyEvents
+from services.companies.ports.holdings import HoldingsRepository
 from services.companies.ports.people import Inbox, PersonRepository
+from services.companies.ports.plans import PlanCatalog
 from services.companies.ports.teams import MembershipRepository, TeamRepository
 from services.companies.ports.vehicles import VehicleEvents, VehicleRepository
 
@@ -58,6 +61,18 @@ class UnitOfWork(Protocol):
     @property
     def inbox(self) -> Inbox:
         """Which events were taken in."""
+
+    @property
+    def plans(self) -> PlanCatalog:
+        """The plans."""
+
+    @property
+    def holdings(self) -> HoldingsRepository:
+        """Everything that companies have."""
+
+    @property
+    def events(self) -> CompanyEvents:
+        """What is told to other services."""
 
 
 class Transactions(Protocol):

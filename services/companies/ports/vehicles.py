@@ -61,6 +61,9 @@ class VehicleRepository(Protocol):
             EditConflict: the stored version is not the one before.
         """
 
+    async def count(self, scope: TenantScope) -> int:
+        """Count the vehicles."""
+
     async def leave_team(self, scope: TenantScope, team_id: uuid.UUID, now: datetime) -> None:
         """Take every vehicle out of a team."""
 

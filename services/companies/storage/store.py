@@ -9,9 +9,12 @@ from services.companies.domain.errors import CompanyNameTaken
 from services.companies.domain.fleet_errors import TeamNameTaken
 from services.companies.storage.assignments import PostgresAssignmentRepository
 from services.companies.storage.companies import PostgresCompanyRepository
+from services.companies.storage.events import OutboxCompanyEvents
 from services.companies.storage.fleet_census import PostgresFleetCensus
+from services.companies.storage.holdings import PostgresHoldingsRepository
 from services.companies.storage.memberships import PostgresMembershipRepository
 from services.companies.storage.people import PostgresInbox, PostgresPersonRepository
+from services.companies.storage.plans import PostgresPlanCatalog
 from services.companies.storage.tables.companies import COMPANY_NAME_KEY
 from services.companies.storage.tables.teams import TEAM_NAME_KEY
 from services.companies.storage.teams import PostgresTeamRepository
@@ -32,6 +35,9 @@ class PostgresUnitOfWork:
     vehicle_events: OutboxVehicleEvents
     fleet_census: PostgresFleetCensus
     inbox: PostgresInbox
+    plans: PostgresPlanCatalog
+    holdings: PostgresHoldingsRepository
+    events: OutboxCompanyEvents
 
 
 class PostgresTransactions:
@@ -55,4 +61,7 @@ class PostgresTransactions:
                 vehicle_events=OutboxVehicleEvents(session),
                 fleet_census=PostgresFleetCensus(session),
                 inbox=PostgresInbox(session),
+                plans=PostgresPlanCatalog(session),
+                holdings=PostgresHoldingsRepository(session),
+                events=OutboxCompanyEvents(session),
             )

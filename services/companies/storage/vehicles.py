@@ -117,6 +117,11 @@ class PostgresVehicleRepository:
         if saved is None:
             raise EditConflict("Somebody changed this vehicle meanwhile.")
 
+    async def count(self, scope: TenantScope) -> int:
+        """Count the vehicles."""
+        query = select(sa.func.count()).select_from(VehicleRow).where(_within(scope))
+        return (await self._session.exec(query)).one()
+
     async def leave_team(self, scope: TenantScope, team_id: uuid.UUID, now: datetime) -> None:
         """Take every vehicle out of a team."""
         version = col(VehicleRow.version)

@@ -2,6 +2,7 @@
 
 from services.chassis.identity import TenantScope
 from services.companies.domain.assignments import may_have_duty
+from services.companies.domain.errors import CompanyDeleting, CompanyNotFound
 from services.companies.domain.people import Person, PersonChange
 from services.companies.ports.store import Clock, Transactions, UnitOfWork
 
@@ -21,6 +22,8 @@ class ApplyPersonChange:
         scope = TenantScope.company(person.company_id)
         async with self._transactions.begin() as work:
             if not await work.inbox.first_delivery(CONSUMER, change.event_id):
+                return
+            if not await _is_there(work, scope):
                 return
             newest = await work.people.keep(scope, person)
             if newest.version > person.version:
@@ -43,3 +46,18 @@ class ApplyPersonChange:
         current = await work.memberships.current_of(scope, person.user_id)
         if current is not None:
             await work.memberships.end(scope, current.ended(self._clock()))
+
+
+async def _is_there(work: UnitOfWork, scope: TenantScope) -> bool:
+    """Tell whether people's company is there to stay, and keep it so for the transaction.
+
+    What is heard of a company's people while it is erased would bring them back.
+    """
+    if scope.company_id is None:
+        return False
+    try:
+        company = await work.companies.get_for_change(scope, scope.company_id)
+        company.require_changeable()
+    except (CompanyNotFound, CompanyDeleting):
+        return False
+    return True

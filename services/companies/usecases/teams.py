@@ -26,9 +26,11 @@ class TeamUseCases:
         if new.request_id:
             request = CreationRequest.of(caller.user_id, new.request_id, team.asked_for)
         async with self._transactions.begin() as work:
-            await work.companies.get(caller.scope, team.company_id)
+            # Locked, so that no team outlives a deletion.
+            company = await work.companies.get_for_change(caller.scope, team.company_id)
             if request and (made := await work.teams.made_by(caller.scope, request)):
                 return made
+            company.require_changeable()
             await work.teams.add(caller.scope, team, request)
         return team
 

@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from services.chassis.errors import require_quota
 from services.chassis.identity import Caller, CreationRequest, TenantScope
 from services.companies.domain.errors import VehicleNotFound
 from services.companies.domain.fleet_errors import VehicleAssigned
@@ -37,9 +38,14 @@ class VehicleUseCases:
         if new.request_id:
             request = CreationRequest.of(caller.user_id, new.request_id, vehicle.asked_for)
         async with self._transactions.begin() as work:
-            await work.companies.get(caller.scope, vehicle.company_id)
+            # Locked, so that creations count one after the other, and none outlives a deletion.
+            company = await work.companies.get_for_change(caller.scope, vehicle.company_id)
             if request and (made := await work.vehicles.made_by(caller.scope, request)):
                 return made
+            company.require_changeable()
+            if limit := company.quotas.vehicles_max:
+                used = await work.vehicles.count(TenantScope.company(company.company_id))
+                require_quota("vehicles", limit=limit, used=used)
             await _require_team(work, vehicle)
             await work.vehicles.add(caller.scope, vehicle, request)
             await work.vehicle_events.announce_vehicle(vehicle)

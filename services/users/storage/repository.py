@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped
-from sqlmodel import col, select
+from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -21,7 +21,7 @@ from services.chassis.ids import new_id
 from services.chassis.messaging import EventRecord
 from services.chassis.outbox import append_event
 from services.users import codec
-from services.users.domain.errors import EmailTaken, UserNotFound
+from services.users.domain.errors import CompanyNotFound, EmailTaken, UserNotFound
 from services.users.domain.lists import (
     ListPosition,
     OrderField,
@@ -30,6 +30,7 @@ from services.users.domain.lists import (
     sort_name,
 )
 from services.users.domain.people import Status, User
+from services.users.storage.erasures import PostgresCompanyErasures, is_erased, lock_company
 from services.users.storage.tables import EMAIL_KEY, UserRow
 
 _SORT_COLUMNS: Mapping[OrderField, Mapped[Any]] = {
@@ -39,6 +40,7 @@ _SORT_COLUMNS: Mapping[OrderField, Mapped[Any]] = {
 }
 
 USER_CHANGED_SUBJECT = "events.users.changed"
+COMPANY_ERASED_SUBJECT = "events.users.company_erased"
 
 
 class PostgresUserRepository:
@@ -57,6 +59,16 @@ class PostgresUserRepository:
         row.remember(request)
         self._session.add(row)
         await self._session.flush()
+
+    async def count_for_change(self, scope: TenantScope, company_id: uuid.UUID) -> int:
+        """Count a company's people, and keep others from adding any."""
+        await lock_company(self._session, company_id)
+        if not scope.includes(company_id) or await is_erased(self._session, company_id):
+            raise CompanyNotFound(company_id)
+        query = select(func.count()).where(
+            col(UserRow.company_id) == company_id, col(UserRow.delete_time).is_(None)
+        )
+        return (await self._session.exec(query)).one()
 
     async def made_by(self, scope: TenantScope, request: CreationRequest) -> User | None:
         """Find the person whom an earlier try of a request made."""
@@ -114,6 +126,11 @@ class PostgresUserRepository:
         )
         return [_user(row) for row in await self._session.exec(query)]
 
+    async def list_for_removal(self, scope: TenantScope, limit: int) -> Sequence[User]:
+        """Read people and lock them."""
+        query = select(UserRow).where(_within(scope)).limit(limit).with_for_update()
+        return [_user(row) for row in await self._session.exec(query)]
+
     async def remove(self, scope: TenantScope, user_id: uuid.UUID) -> None:
         """Erase a person and the request that made them."""
         statement = sa.delete(UserRow).where(_within(scope), col(UserRow.user_id) == user_id)
@@ -144,6 +161,12 @@ class OutboxUserEvents:
         """Store the event that tells that a person was erased."""
         await self._append(user, purged=True)
 
+    async def announce_company_erased(self, company_id: uuid.UUID, now: datetime) -> None:
+        """Store the event that tells that nobody of a company is left."""
+        event_id = new_id()
+        payload = codec.encode_company_erased(event_id, company_id, now)
+        await append_event(self._session, EventRecord(event_id, COMPANY_ERASED_SUBJECT, payload))
+
     async def _append(self, user: User, *, invite: bool = False, purged: bool = False) -> None:
         event_id = new_id()
         payload = codec.encode_user_changed(event_id, user, invite=invite, purged=purged)
@@ -155,6 +178,7 @@ class PostgresUnitOfWork:
     """What one database transaction reaches."""
 
     users: PostgresUserRepository
+    erasures: PostgresCompanyErasures
     events: OutboxUserEvents
 
 
@@ -168,7 +192,11 @@ class PostgresTransactions:
     async def begin(self) -> AsyncIterator[PostgresUnitOfWork]:
         """Open a transaction."""
         async with self._database.transaction(constraints={EMAIL_KEY: EmailTaken}) as session:
-            yield PostgresUnitOfWork(PostgresUserRepository(session), OutboxUserEvents(session))
+            yield PostgresUnitOfWork(
+                PostgresUserRepository(session),
+                PostgresCompanyErasures(session),
+                OutboxUserEvents(session),
+            )
 
 
 def _by_id(scope: TenantScope, user_id: uuid.UUID) -> SelectOfScalar[UserRow]:

@@ -63,4 +63,14 @@ class UserRow(UsersModel, RequestedRow, table=True):
     search_text: str = Field(sa_type=_CODE_POINT_TEXT, sa_column_kwargs={"server_default": ""})
 
 
+class ErasureRow(UsersModel, table=True):
+    """A company whose people are being erased, or were; what is left of it here."""
+
+    __tablename__ = "company_erasures"
+
+    company_id: uuid.UUID = Field(primary_key=True)
+    request_time: datetime = Field(sa_type=sa.DateTime(timezone=True))
+    erase_time: datetime | None = Field(default=None, sa_type=sa.DateTime(timezone=True))
+
+
 OUTBOX = outbox_table(UsersModel.metadata)

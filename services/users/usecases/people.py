@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from services.chassis.errors import RequestIdReused
+from services.chassis.errors import EditConflict, RequestIdReused
 from services.chassis.identity import Caller, CreationRequest, Role, TenantScope
+from services.users.domain.companies import CompanyStanding
 from services.users.domain.errors import CompanyNotFound, FirstMasterKept, OwnAccount
 from services.users.domain.lists import ListPosition, UserQuery
 from services.users.domain.people import NewUser, User, UserEdit, require_manageable
@@ -58,14 +59,16 @@ class UserUseCases:
         if new.company_id is None and new.role is not Role.MASTER:
             new = replace(new, company_id=caller.company_id)
         user = User.create(new, user_id=self._new_id(), now=self._clock())
+        standing = None
         if user.company_id is not None:
-            await self._scope_of_company(caller, user.company_id)
+            standing = await self._standing(caller, user.company_id)
         request = None
         if new.request_id:
             request = CreationRequest.of(caller.user_id, new.request_id, user.asked_for)
         async with self._transactions.begin() as work:
             if request and (made := await work.users.made_by(caller.scope, request)):
                 return made
+            await _require_room(work, caller.scope, standing)
             await work.users.add(caller.scope, user, request)
             await work.events.announce(user)
         return user
@@ -139,8 +142,18 @@ class UserUseCases:
 
     async def undelete_user(self, caller: Caller, user_id: uuid.UUID) -> User:
         """Bring a deleted person back as they were; changes nothing if they aren't deleted."""
+        before, standing = await self.get_user(caller, user_id), None
+        if before.delete_time is not None and before.company_id is not None:
+            # Nobody is asked while a transaction is open.
+            standing = await self._standing(caller, before.company_id)
         async with self._managed(caller, user_id) as (work, user):
-            return await _store(work, caller.scope, user, user.undeleted(self._clock()))
+            changed = user.undeleted(self._clock())
+            if changed is not user:
+                if before.delete_time is None:
+                    message = "Somebody deleted this person meanwhile."
+                    raise EditConflict(message)
+                await _require_room(work, caller.scope, standing)
+            return await _store(work, caller.scope, user, changed)
 
     async def ensure_first_master(self, email: str) -> None:
         """Add the first administrator unless that was done before.
@@ -172,11 +185,22 @@ class UserUseCases:
             yield work, user
 
     async def _scope_of_company(self, caller: Caller, company_id: uuid.UUID) -> TenantScope:
+        await self._standing(caller, company_id)
+        return TenantScope.company(company_id)
+
+    async def _standing(self, caller: Caller, company_id: uuid.UUID) -> CompanyStanding:
         # A foreign company is refused before anybody is asked, exactly as an unknown one.
         if not caller.scope.includes(company_id):
             raise CompanyNotFound(company_id)
-        await self._companies.require(company_id)
-        return TenantScope.company(company_id)
+        return await self._companies.require(company_id)
+
+
+async def _require_room(
+    work: UnitOfWork, scope: TenantScope, standing: CompanyStanding | None
+) -> None:
+    """Make sure that a company may have one more person; masters belong to none."""
+    if standing is not None:
+        standing.require_room(await work.users.count_for_change(scope, standing.company_id))
 
 
 async def _store(work: UnitOfWork, scope: TenantScope, user: User, changed: User) -> User:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from services.auth.adapters.argon2_hasher import Argon2Options, Argon2PasswordHasher
+from services.auth.adapters.bounded_threads import BoundedThreads
 from services.auth.ports import PasswordHasher
 from tests.fixtures.auth_fakes import FakePasswordHasher
 
@@ -15,10 +16,9 @@ async def hasher(request: pytest.FixtureRequest) -> AsyncIterator[PasswordHasher
     if request.param == "fake":
         yield FakePasswordHasher()
         return
-    options = Argon2Options(memory_kib=64, passes=1, lanes=1, threads=2, queue_max=4)
-    argon2 = Argon2PasswordHasher(options)
-    yield argon2
-    await argon2.close()
+    threads = BoundedThreads(threads=2, queue_max=4)
+    yield Argon2PasswordHasher(Argon2Options(memory_kib=64, passes=1, lanes=1), threads)
+    await threads.close()
 
 
 @pytest.mark.parametrize("password", ["", "password", "pässwörd", "nul\0nul", "x" * 256])

@@ -14,6 +14,7 @@ from services.companies.domain.companies import Company, NewCompany
 from services.companies.domain.errors import CompanyNotFound, PlateTaken, VehicleNotFound
 from services.companies.domain.vehicles import NewVehicle, Vehicle
 from services.companies.ports.store import Transactions
+from tests.fixtures.companies_fake_plans import first_plans
 
 EVERYTHING = TenantScope.everything()
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
@@ -23,7 +24,7 @@ NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 async def company_id(transactions: Transactions) -> uuid.UUID:
     """A company that is stored."""
     new = NewCompany(uuid.uuid4().hex)
-    company = Company.create(new, company_id=new_id(), now=NOW)
+    company = Company.create(new, first_plans()["standard"], company_id=new_id(), now=NOW)
     async with transactions.begin() as work:
         await work.companies.add(EVERYTHING, company)
     return company.company_id

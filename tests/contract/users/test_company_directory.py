@@ -10,9 +10,11 @@ from opentelemetry.sdk.trace import TracerProvider
 from services.chassis.channels import Channels
 from services.chassis.errors import Unavailable
 from services.users.clients import GrpcCompanyDirectory
+from services.users.domain.companies import CompanyStanding, CompanyState
 from services.users.domain.errors import CompanyNotFound
 from services.users.ports import CompanyDirectory
 from services.users.settings import UsersSettings
+from tests.fixtures.company_directory import DELETED, DELETING, SUSPENDED, ScriptedDirectory
 from tests.fixtures.ports import reserved_ports
 from tests.fixtures.serving import ServedService
 from tests.fixtures.token_authority import SERVICE_SECRET, TokenAuthority
@@ -74,8 +76,11 @@ def directories(request: pytest.FixtureRequest) -> Directories:
 
 
 async def test_known_companies_are_there(directories: Directories) -> None:
-    """A company that exists passes in silence."""
-    await directories.directory.require(directories.known_id)
+    """A company that exists is told as it stands."""
+    standing = await directories.directory.require(directories.known_id)
+
+    assert standing.company_id == directories.known_id
+    assert standing.state is CompanyState.ACTIVE
 
 
 async def test_unknown_companies_are_named(directories: Directories) -> None:
@@ -107,3 +112,16 @@ async def test_without_a_service_token_there_is_no_answer(
         with pytest.raises(Unavailable):
             await directory.require(company_id)
         await channels.close()
+
+
+async def test_standings_are_read_in_full(channels: Channels, directory: ScriptedDirectory) -> None:
+    """State and quota come over; a company that is being deleted is none any more."""
+    client = GrpcCompanyDirectory(channels.channel(directory.target))
+    suspended = directory.add(SUSPENDED, users_max=7)
+
+    assert await client.require(suspended) == CompanyStanding(
+        suspended, CompanyState.SUSPENDED, users_max=7
+    )
+    for state in (DELETING, DELETED):
+        with pytest.raises(CompanyNotFound):
+            await client.require(directory.add(state))

@@ -7,6 +7,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from dashtrack.auth.v1 import auth_service_pb2 as pb
+from dashtrack.auth.v1 import authenticator_pb2
 from grpc import StatusCode
 
 from services.auth.domain.totp import totp_code
@@ -29,10 +30,10 @@ class Person:
         """Call as this person."""
         return getattr(self.stub, name)(request, metadata=bearer(self.session.access_token))
 
-    def enroll(self) -> pb.TotpEnrollment:
+    def enroll(self) -> authenticator_pb2.TotpEnrollment:
         """Get a secret."""
-        enrollment: pb.TotpEnrollment = self.call(
-            "EnrollTotp", pb.EnrollTotpRequest(current_password=PASSWORD)
+        enrollment: authenticator_pb2.TotpEnrollment = self.call(
+            "EnrollTotp", authenticator_pb2.EnrollTotpRequest(current_password=PASSWORD)
         )
         self.secret = base64.b32decode(enrollment.secret)
         return enrollment
@@ -43,7 +44,7 @@ class Person:
 
     def confirm(self) -> list[str]:
         """Turn the authenticator on, with the earliest code that is accepted."""
-        request = pb.ConfirmTotpRequest(totp_code=self.code())
+        request = authenticator_pb2.ConfirmTotpRequest(totp_code=self.code())
         return list(self.call("ConfirmTotp", request).backup_codes)
 
     def log_in(self, **codes: str) -> pb.Session:
@@ -88,13 +89,15 @@ def test_backup_codes_are_replaced_and_the_authenticator_is_disabled(person: Per
     first, second, *_ = person.confirm()
     fresh = person.call(
         "RegenerateBackupCodes",
-        pb.RegenerateBackupCodesRequest(current_password=PASSWORD, backup_code=first),
+        authenticator_pb2.RegenerateBackupCodesRequest(
+            current_password=PASSWORD, backup_code=first
+        ),
     ).backup_codes
     with refused(StatusCode.UNAUTHENTICATED, "TWO_FACTOR_INVALID"):
         person.log_in(backup_code=second)
 
     def disable(password: str = PASSWORD, **codes: str) -> None:
-        request = pb.DisableTotpRequest(current_password=password, **codes)
+        request = authenticator_pb2.DisableTotpRequest(current_password=password, **codes)
         person.call("DisableTotp", request)
 
     with refused(StatusCode.UNAUTHENTICATED, "CREDENTIALS_INVALID"):
@@ -112,10 +115,10 @@ def test_backup_codes_are_replaced_and_the_authenticator_is_disabled(person: Per
 def test_any_text_may_be_tried_as_a_code(person: Person, code: str) -> None:
     """It is wrong."""
     with refused(StatusCode.FAILED_PRECONDITION, "TOTP_NOT_ENROLLED"):
-        person.call("ConfirmTotp", pb.ConfirmTotpRequest(totp_code=code))
+        person.call("ConfirmTotp", authenticator_pb2.ConfirmTotpRequest(totp_code=code))
     person.enroll()
     with refused(StatusCode.UNAUTHENTICATED, "TWO_FACTOR_INVALID"):
-        person.call("ConfirmTotp", pb.ConfirmTotpRequest(totp_code=code))
+        person.call("ConfirmTotp", authenticator_pb2.ConfirmTotpRequest(totp_code=code))
     person.confirm()
 
     for codes in ({"totp_code": code}, {"backup_code": code}):

@@ -142,7 +142,7 @@ def test_a_session_goes_on_by_refreshing(people: Any) -> None:
 
 def test_reuse_of_a_refresh_token_ends_the_family(people: Any) -> None:
     """The revocation is committed although the call is refused."""
-    _, first = people.join()
+    event, first = people.join()
     second = people.refresh(first)
     third = people.refresh(second)
 
@@ -157,6 +157,11 @@ def test_reuse_of_a_refresh_token_ends_the_family(people: Any) -> None:
         return isinstance(refusal, Refusal) and refusal.reason == "TOKEN_REVOKED"
 
     eventually(is_revoked, "the end of the access token")
+    mails = eventually(
+        lambda: found if len(found := people.site.mails_for(event.email)) > 1 else None,
+        "the mail about it",
+    )
+    assert len(mails) == 2
 
 
 def test_of_parallel_refreshes_the_database_picks_one(people: Any) -> None:

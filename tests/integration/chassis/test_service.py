@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ async def test_tokens_are_verified_with_the_published_keys(
 ) -> None:
     """A service trusts what auth publishes, without being told a key."""
     async with start() as kettle:
-        metadata = bearer(token_mint.user(Role.MANAGER, company_id=None, company=None))
+        metadata = bearer(token_mint.user(Role.MANAGER, uuid.uuid4()))
 
         async def admitted() -> bool:
             with contextlib.suppress(grpc.aio.AioRpcError):

@@ -7,17 +7,24 @@ from dataclasses import replace
 import pytest
 
 from services.auth.adapters.argon2_hasher import Argon2Options, Argon2PasswordHasher
+from services.auth.adapters.bounded_threads import BoundedThreads
 from services.auth.domain.errors import LoginThrottled
 
-OPTIONS = Argon2Options(memory_kib=64, passes=1, lanes=1, threads=1, queue_max=4)
+OPTIONS = Argon2Options(memory_kib=64, passes=1, lanes=1)
 
 
 @pytest.fixture
-async def hasher() -> AsyncIterator[Argon2PasswordHasher]:
-    """A hasher that is quick and has little room."""
-    made = Argon2PasswordHasher(OPTIONS)
+async def threads() -> AsyncIterator[BoundedThreads]:
+    """Little room."""
+    made = BoundedThreads(threads=1, queue_max=4)
     yield made
     await made.close()
+
+
+@pytest.fixture
+def hasher(threads: BoundedThreads) -> Argon2PasswordHasher:
+    """A hasher that is quick."""
+    return Argon2PasswordHasher(OPTIONS, threads)
 
 
 async def test_hashes_are_salted_argon2id(hasher: Argon2PasswordHasher) -> None:
@@ -39,7 +46,9 @@ async def test_a_flood_is_refused_beyond_the_queue(hasher: Argon2PasswordHasher)
     assert outcomes.count(False) == 5
 
 
-async def test_there_is_room_again_after_a_flood(hasher: Argon2PasswordHasher) -> None:
+async def test_there_is_room_again_after_a_flood(
+    hasher: Argon2PasswordHasher, threads: BoundedThreads
+) -> None:
     """Cancelled callers give their place back as well."""
     for _ in range(3):
         flood = [asyncio.create_task(hasher.verify(None, "password")) for _ in range(5)]
@@ -48,20 +57,21 @@ async def test_there_is_room_again_after_a_flood(hasher: Argon2PasswordHasher) -
             task.cancel()
         await asyncio.gather(*flood, return_exceptions=True)
         # The only thread gets to this when it is done with whatever it had begun.
-        await asyncio.to_thread(hasher._executor.submit(int).result)
+        await asyncio.to_thread(threads._executor.submit(int).result)
 
     assert await hasher.hash("password")
 
 
-async def test_hashes_of_other_parameters_are_outdated(hasher: Argon2PasswordHasher) -> None:
+async def test_hashes_of_other_parameters_are_outdated(
+    hasher: Argon2PasswordHasher, threads: BoundedThreads
+) -> None:
     """They still verify, and are renewed at the next login."""
-    stronger = Argon2PasswordHasher(replace(OPTIONS, passes=2))
+    stronger = Argon2PasswordHasher(replace(OPTIONS, passes=2), threads)
     password_hash = await hasher.hash("password")
 
     assert not hasher.is_outdated(password_hash)
     assert stronger.is_outdated(password_hash)
     assert await stronger.verify(password_hash, "password")
-    await stronger.close()
 
 
 async def test_a_hash_that_is_none_matches_nothing(hasher: Argon2PasswordHasher) -> None:

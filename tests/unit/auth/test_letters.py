@@ -8,8 +8,9 @@ import pytest
 from services.auth.domain.credentials import Language
 from services.auth.domain.letters import invitation_mail, reset_mail, reset_notice_mail
 from services.auth.domain.mails import Mail
+from services.auth.domain.warnings import reuse_mail
 from tests.fixtures.auth_fakes import START
-from tests.fixtures.auth_world import a_change, a_credential
+from tests.fixtures.auth_world import ORIGIN, a_change, a_credential
 
 
 class Words(HTMLParser):
@@ -33,6 +34,7 @@ def letters(language: Language) -> list[Mail]:
         invitation_mail(uuid.uuid4(), person, "ABCD-EFGH", START),
         reset_mail(uuid.uuid4(), owner, "ABCD-EFGH", START),
         reset_notice_mail(uuid.uuid4(), owner, START),
+        reuse_mail(uuid.uuid4(), owner, ORIGIN, START),
     ]
 
 

@@ -95,6 +95,30 @@ async def test_a_weak_password_leaves_the_invitation_open(world: AuthWorld, pass
     assert (await world.accept_invitation(code, PASSWORD, ORIGIN)).access_token
 
 
+async def test_what_is_made_of_the_name_is_no_password(world: AuthWorld) -> None:
+    """Whoever guesses knows whom they attack."""
+    change = a_change(display_name="Augusta Byron")
+    await world.apply_change(change)
+    code = await world.invitation_code()
+
+    with pytest.raises(PasswordTooWeak) as weak:
+        await world.accept_invitation(code, "byron augusta augusta", ORIGIN)
+
+    assert weak.value.metadata == {"weakness": "GUESSABLE"}
+
+
+async def test_a_weak_new_password_costs_no_attempt(world: AuthWorld) -> None:
+    """Looking for a better one doesn't lock its owner out."""
+    person = await world.add_person()
+    _, owner = await session_of(world, person)
+
+    for _ in range(5):
+        with pytest.raises(PasswordTooWeak):
+            await world.change_password(owner, PASSWORD, "passwordpassword")
+
+    await world.change_password(owner, PASSWORD, NEW_PASSWORD)
+
+
 async def test_the_address_is_no_password(world: AuthWorld) -> None:
     """Long enough as it is, it is the first guess."""
     email, code = await invited(world)

@@ -209,6 +209,20 @@ async def test_a_weak_password_uses_nothing_up(world: AuthWorld) -> None:
     await world.reset_password(person.email, code, NEW_PASSWORD, ORIGIN)
 
 
+async def test_only_the_right_code_tells_that_a_name_is_too_weak(world: AuthWorld) -> None:
+    """Else the refusal would tell strangers whose address it is."""
+    person = await world.add_person(display_name="Augusta Byron")
+    code = await code_of(world, person)
+    named = "byron augusta augusta"
+
+    with pytest.raises(ResetCodeInvalid):
+        await world.reset_password(person.email, "AAAA", named, ORIGIN)
+    with pytest.raises(PasswordTooWeak):
+        await world.reset_password(person.email, code, named, ORIGIN)
+
+    await world.reset_password(person.email, code, NEW_PASSWORD, ORIGIN)
+
+
 async def test_the_store_keeps_no_code_that_works(world: AuthWorld) -> None:
     """Whoever reads the database can't set anybody's password."""
     person = await world.add_person()

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from services.auth.domain.credentials import CredentialStatus
+from services.auth.domain.credentials import CredentialStatus, Language
 from services.auth.domain.errors import (
     CredentialsInvalid,
     LoginThrottled,
@@ -196,6 +196,37 @@ async def test_a_reused_refresh_token_ends_the_session(world: AuthWorld) -> None
     assert [str(entry.session_id) for entry in page.revocations] == [world.issuer.claims[0]["sid"]]
     assert world.hint.announced == 1
     assert world.recorder.failures == ["refresh_token_reused", "refresh_token_invalid"]
+
+
+async def test_the_owner_is_told_of_a_reuse_once(world: AuthWorld) -> None:
+    """When it happened, and from where; further tries bring no further mail."""
+    person = await world.add_person(language=Language.PORTUGUESE)
+    first = await world.login(person.email, PASSWORD, ORIGIN)
+    await world.refresh(first.refresh_token, ORIGIN)
+    thief = Origin("203.0.113.7", "Mozilla/5.0 (Windows NT 10.0) Firefox/140.0")
+
+    for _ in range(3):
+        with pytest.raises(RefreshTokenReused):
+            await world.refresh(first.refresh_token, thief)
+
+    await world.send_all_mail()
+    (mail,) = world.mailer.sent.values()
+    assert mail.recipient == person.email
+    for fact in ("203.0.113.7", "Firefox on Windows", "2026-01-01 12:00"):
+        assert fact in mail.text
+    assert "terminada" in mail.subject
+
+
+async def test_nobody_is_told_of_reuse_after_a_logout(world: AuthWorld) -> None:
+    """The session has ended already, and nothing was lost."""
+    first = await logged_in(world)
+    await world.refresh(first.refresh_token, ORIGIN)
+    await world.logout(next(iter(world.store.tables.sessions)))
+
+    with pytest.raises(RefreshTokenReused):
+        await world.refresh(first.refresh_token, ORIGIN)
+
+    assert not world.store.tables.mails
 
 
 async def test_of_parallel_refreshes_one_wins(world: AuthWorld) -> None:

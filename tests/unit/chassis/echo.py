@@ -68,6 +68,8 @@ def _declare() -> Any:
         _method(service, f"Managers{shape}", shape, **managers)
         brief = _method(service, f"Brief{shape}", shape, **public)
         brief.options.Extensions[options_pb2.call].deadline_ms = 50
+    restricted = options_pb2.RESTRICTION_TWO_FACTOR_ENROLLMENT
+    _method(service, "Enrolling", "Unary", **managers, open_to=[restricted])
     _method(service, "Devices", "Unary", caller=options_pb2.CALLER_DEVICE)
     _method(service, "Services", "Unary", caller=options_pb2.CALLER_SERVICE)
     _method(service, "Hot", "Unary", **public)

@@ -82,6 +82,30 @@ async def test_tokens_open_the_methods_of_their_own_audience_only(
                 assert await reason_of_refusal(echo_server, method, token) == "TOKEN_AUDIENCE"
 
 
+async def test_restricted_token_opens_what_is_open_to_it_alone(
+    echo_server: EchoServer, token_mint: TokenMint
+) -> None:
+    """In every shape, whatever its role may do otherwise; unrestricted ones open both."""
+    restricted = token_mint.user(Role.MANAGER, COMPANY, restriction="two_factor_enrollment")
+    for shape in SHAPES:
+        error = await failure(echo_server, f"Managers{shape}", metadata=bearer(restricted))
+        assert error.code() is grpc.StatusCode.PERMISSION_DENIED
+        reason = details_of(error)["ErrorInfo"].reason
+        assert reason == "TWO_FACTOR_ENROLLMENT_REQUIRED"
+    for token in (restricted, token_mint.user(Role.MANAGER, COMPANY)):
+        assert await call(echo_server.channel, "Enrolling", metadata=bearer(token)) == ["hello"]
+
+
+@pytest.mark.parametrize("restriction", ["", "of tomorrow", 1, True, [], {}])
+async def test_token_with_a_restriction_that_is_not_known_opens_nothing(
+    echo_server: EchoServer, token_mint: TokenMint, restriction: Any
+) -> None:
+    """A service of yesterday doesn't take it for an unrestricted one."""
+    token = token_mint.user(Role.MANAGER, COMPANY, restriction=restriction)
+    for method in ("ManagersUnary", "Enrolling"):
+        assert await reason_of_refusal(echo_server, method, token) == "TOKEN_INVALID"
+
+
 async def test_public_method_ignores_a_bad_token(echo_server: EchoServer) -> None:
     """Logging in works for those who still carry yesterday's token."""
     assert await call(echo_server.channel, "Unary", metadata=bearer("rubbish")) == ["hello"]

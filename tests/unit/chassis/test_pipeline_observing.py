@@ -7,7 +7,7 @@ import pytest
 from opentelemetry import trace
 from opentelemetry.trace import SpanKind, StatusCode
 
-from services.chassis.errors import InvalidArgument, Unavailable
+from services.chassis.errors import InvalidArgument, QuotaExceeded, Unavailable
 from tests.unit.chassis.conftest import EchoServer
 from tests.unit.chassis.echo import SERVICE, SHAPES, Said, call
 from tests.unit.chassis.test_pipeline_failures import failure, raising
@@ -44,6 +44,17 @@ async def test_calls_are_counted_and_timed(echo_server: EchoServer, shape: str) 
     )
     assert refused == 1
     assert echo_server.value("grpc_server_handling_seconds_count", **of_method) == 2
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+async def test_refusals_for_a_quota_are_counted(echo_server: EchoServer, shape: str) -> None:
+    """By the quota, and no other refusal with them."""
+    for err in (QuotaExceeded("kettles", limit=2, used=2), InvalidArgument("No.")):
+        echo_server.service.behaviour = raising(err)
+        await failure(echo_server, shape)
+    await echo_server.until_observed(2)
+
+    assert echo_server.value("quota_refusals_total", quota="kettles") == 1
 
 
 async def test_messages_of_streams_are_counted(echo_server: EchoServer) -> None:

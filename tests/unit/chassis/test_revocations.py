@@ -2,17 +2,21 @@
 
 import time
 import uuid
+from dataclasses import replace
+
+import pytest
 
 from services.chassis.identity import Caller, CallerKind, Role
 from services.chassis.revocations import Revocation, RevocationList, RevocationPage
 
 SUBJECT = uuid.UUID(int=1)
 SESSION = uuid.UUID(int=2)
+COMPANY = uuid.UUID(int=3)
 
 
 def caller(subject: uuid.UUID = SUBJECT, session: uuid.UUID = SESSION) -> Caller:
     """Make somebody with a session."""
-    return Caller(CallerKind.USER, str(subject), Role.MANAGER, uuid.UUID(int=3), session, 0)
+    return Caller(CallerKind.USER, str(subject), Role.MANAGER, COMPANY, session, 0)
 
 
 class Pages:
@@ -32,12 +36,13 @@ def revocation(
     *,
     session: uuid.UUID | None = None,
     subject: uuid.UUID | None = None,
+    company: uuid.UUID | None = None,
     revoked_at_s: float = 100.0,
     life_s: float = 60.0,
 ) -> Revocation:
-    """Revoke a session or a subject."""
+    """Revoke a session, a subject or a company."""
     named = None if subject is None else str(subject)
-    return Revocation(session, named, revoked_at_s, time.time() + life_s)
+    return Revocation(session, named, revoked_at_s, time.time() + life_s, company)
 
 
 async def test_revoked_session_is_covered_and_others_are_not() -> None:
@@ -58,6 +63,20 @@ async def test_revoked_subject_may_come_back_with_a_newer_token() -> None:
     assert revocations.covers(caller(), issued_at_s=99)
     assert revocations.covers(caller(), issued_at_s=100)
     assert not revocations.covers(caller(), issued_at_s=101)
+
+
+@pytest.mark.parametrize("kind", [CallerKind.USER, CallerKind.DEVICE])
+async def test_revoked_company_takes_its_people_and_devices_along(kind: CallerKind) -> None:
+    """What was issued to any of them until then; nobody of another company, nobody of none."""
+    page = RevocationPage([revocation(company=COMPANY, revoked_at_s=100)], "1", more=False)
+    revocations = RevocationList(Pages(page))
+    await revocations.pull()
+    member = replace(caller(), kind=kind)
+
+    assert revocations.covers(member, issued_at_s=100)
+    assert not revocations.covers(member, issued_at_s=101)
+    assert not revocations.covers(replace(member, company_id=uuid.UUID(int=4)), issued_at_s=0)
+    assert not revocations.covers(replace(member, company_id=None), issued_at_s=0)
 
 
 async def test_older_revocation_does_not_undo_a_newer_one() -> None:
@@ -92,7 +111,11 @@ async def test_source_that_repeats_itself_ends_the_pull() -> None:
 
 async def test_revocations_are_forgotten_once_the_tokens_have_expired() -> None:
     """The list stays as short as what still matters."""
-    entries = [revocation(session=SESSION, life_s=-1), revocation(subject=SUBJECT, life_s=-1)]
+    entries = [
+        revocation(session=SESSION, life_s=-1),
+        revocation(subject=SUBJECT, life_s=-1),
+        revocation(company=COMPANY, life_s=-1),
+    ]
     revocations = RevocationList(Pages(RevocationPage(entries, "1", more=False)))
     await revocations.pull()
     assert not revocations.covers(caller(), issued_at_s=0)

@@ -185,8 +185,14 @@ async def test_unknown_audience_is_refused(
         {"company_id": "not-a-uuid"},
         {"company_id": 7},
         {"sid": ["a"]},
+        {"company_id": None},
         {"exp": "soon"},
+        {"exp": str(2**33)},
+        {"exp": float("inf")},
         {"iat": "then"},
+        {"iat": float("inf")},
+        {"iat": 2**33},
+        {"nbf": 2**33},
         {"aud": [AUDIENCE_API, AUDIENCE_SERVICE]},
         {"jti": None},
     ],
@@ -215,7 +221,21 @@ async def test_missing_claims_are_refused(
         await verifier.verify(token)
 
 
-@pytest.mark.parametrize("token", ["", "a", "a.b.c", "....", "x" * 10_000, "e30.e30.e30"])
+async def test_a_clock_that_is_a_little_ahead_is_believed(
+    verifier: TokenVerifier, token_mint: TokenMint
+) -> None:
+    """Auth's clock and the service's are never quite the same."""
+    soon_s = time.time() + 5
+    token = token_mint.user(Role.MANAGER, COMPANY, iat=soon_s, nbf=soon_s)
+    assert (await verifier.verify(token)).issued_at_s == soon_s
+
+
+DEEP = base64.urlsafe_b64encode(b"[" * 2900).decode()
+
+
+@pytest.mark.parametrize(
+    "token", ["", "a", "a.b.c", "....", "x" * 10_000, "e30.e30.e30", f"{DEEP}.e30.e30"]
+)
 async def test_malformed_token_is_refused(verifier: TokenVerifier, token: str) -> None:
     """Rubbish is refused as such."""
     with pytest.raises(TokenInvalid):

@@ -12,6 +12,7 @@ from services.companies.domain.errors import (
     CompanyNameTaken,
     CompanyNotFound,
 )
+from services.companies.domain.lists import CompanyQuery
 from tests.fixtures.companies_fakes import CompaniesOnFakes
 from tests.fixtures.users_fakes import caller_with
 
@@ -108,8 +109,8 @@ async def test_members_see_their_company_alone(fakes: CompaniesOnFakes, role: Ro
     caller = member(own, role)
 
     assert await fakes.companies.get_company(caller, own.company_id) == own
-    page = await fakes.companies.list_companies(caller, after=None, limit=10)
-    assert page.items == [own]
+    page = await fakes.companies.list_companies(caller, CompanyQuery(), after=None, limit=10)
+    assert list(page.companies) == [own]
     for company_id in (foreign.company_id, uuid.uuid4()):
         with pytest.raises(CompanyNotFound):
             await fakes.companies.get_company(caller, company_id)
@@ -121,10 +122,12 @@ async def test_masters_list_all_companies_page_by_page(fakes: CompaniesOnFakes) 
     """Pages hold every company once, oldest first, and the last has no next."""
     expected = [await have(fakes, f"Company {number}") for number in range(3)]
 
-    first = await fakes.companies.list_companies(MASTER, after=None, limit=2)
-    second = await fakes.companies.list_companies(MASTER, after=first.next_after, limit=2)
+    first = await fakes.companies.list_companies(MASTER, CompanyQuery(), after=None, limit=2)
+    second = await fakes.companies.list_companies(
+        MASTER, CompanyQuery(), after=first.next_after, limit=2
+    )
 
-    assert [*first.items, *second.items] == expected
+    assert [*first.companies, *second.companies] == expected
     assert second.next_after is None
     assert await fakes.companies.count_companies() == 3
 

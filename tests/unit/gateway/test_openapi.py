@@ -74,6 +74,8 @@ def test_access_rules_are_in_it(
         assert bool(operation["security"]) != rpc.public
         assert len(operation.get("x-dashtrack-roles", [])) == len(rpc.access.roles)
         assert "401" in operation["responses"] or rpc.public
+        restricted = "TWO_FACTOR_ENROLLMENT_REQUIRED" in json.dumps(operation["responses"])
+        assert restricted == (bool(rpc.access.roles) and not rpc.access.open_to)
 
 
 def test_errors_of_the_comments_are_in_it(document: dict[str, Any]) -> None:
@@ -84,6 +86,7 @@ def test_errors_of_the_comments_are_in_it(document: dict[str, Any]) -> None:
     assert "CREDENTIALS_INVALID" in login["responses"]["401"]["description"]
     assert "LOGIN_THROTTLED" in login["responses"]["429"]["description"]
     assert "retry-after" in login["responses"]["429"]["headers"]
+    assert "COMPANY_SUSPENDED" in login["responses"]["403"]["description"]
     assert "BATCH_TOO_LARGE" in upload["responses"]["413"]["description"]
     assert "CONTENT_ENCODING_INVALID" in upload["responses"]["400"]["description"]
     example = document["components"]["examples"]["CREDENTIALS_INVALID"]["value"]

@@ -3,7 +3,8 @@
 from services.chassis.outbox import inbox_table, outbox_table
 from services.companies.storage.tables.assignments import AssignmentRow, PersonRow
 from services.companies.storage.tables.base import CompaniesModel
-from services.companies.storage.tables.companies import CompanyRow
+from services.companies.storage.tables.companies import CompanyRow, DeletionStepRow
+from services.companies.storage.tables.plans import PlanRow
 from services.companies.storage.tables.teams import MembershipRow, TeamRow
 from services.companies.storage.tables.vehicles import VehicleRow
 
@@ -17,8 +18,10 @@ __all__ = [
     "AssignmentRow",
     "CompaniesModel",
     "CompanyRow",
+    "DeletionStepRow",
     "MembershipRow",
     "PersonRow",
+    "PlanRow",
     "TeamRow",
     "VehicleRow",
 ]

@@ -23,6 +23,7 @@ _sym_db = _symbol_database.Default()
 
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
+from dashtrack.auth.v1 import authenticator_pb2 as dashtrack_dot_auth_dot_v1_dot_authenticator__pb2
 from dashtrack.options.v1 import options_pb2 as dashtrack_dot_options_dot_v1_dot_options__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import httpbody_pb2 as google_dot_api_dot_httpbody__pb2
@@ -30,7 +31,7 @@ from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$dashtrack/auth/v1/auth_service.proto\x12\x11\x64\x61shtrack.auth.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\"dashtrack/options/v1/options.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8a\x01\n\x0cLoginRequest\x12\x19\n\x05\x65mail\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x03\x18\xfe\x01\x12\x1f\n\x08password\x18\x02 \x01(\tB\r\x80\x01\x01\xbaH\x07r\x05\x10\x01\x18\x80\x02\x12\x1d\n\ttotp_code\x18\x03 \x01(\tB\n\x80\x01\x01\xbaH\x04r\x02\x18\x10\x12\x1f\n\x0b\x62\x61\x63kup_code\x18\x04 \x01(\tB\n\x80\x01\x01\xbaH\x04r\x02\x18@\"=\n\x15RefreshSessionRequest\x12$\n\rrefresh_token\x18\x01 \x01(\tB\r\x80\x01\x01\xbaH\x07r\x05\x10\x01\x18\x80\x04\"\x0f\n\rLogoutRequest\"/\n\x17LogoutEverywhereRequest\x12\x14\n\x0ckeep_current\x18\x01 \x01(\x08\"R\n\x13ListSessionsRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08\"a\n\x14ListSessionsResponse\x12\x30\n\x08sessions\x18\x01 \x03(\x0b\x32\x1e.dashtrack.auth.v1.OpenSession\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xb7\x01\n\x0bOpenSession\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x0e\n\x06\x64\x65vice\x18\x02 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x03 \x01(\t\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\rlast_use_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07\x63urrent\x18\x06 \x01(\x08\"4\n\x14RevokeSessionRequest\x12\x1c\n\nsession_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"b\n\x17\x41\x63\x63\x65ptInvitationRequest\x12&\n\x0finvitation_code\x18\x01 \x01(\tB\r\x80\x01\x01\xbaH\x07r\x05\x10\x01\x18\x80\x01\x12\x1f\n\x08password\x18\x02 \x01(\tB\r\x80\x01\x01\xbaH\x07r\x05\x10\x01\x18\x80\x02\"e\n\x15\x43hangePasswordRequest\x12\'\n\x10\x63urrent_password\x18\x01 \x01(\tB\r\x80\x01\x01\xbaH\x07r\x05\x10\x01\x18\x80\x02\x12#\n\x0cnew_password\x18\x02 \x01(\tB\r\x80\x01\x01\xbaH\x07r\x05\x10\x01\x18\x80\x02\"8\n\x1bRequestPasswordResetRequest\x12\x19\n\x05\x65mail\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x03\x18\xfe\x01\"y\n\x14ResetPasswordRequest\x12\x19\n\x05\x65mail\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x03\x18\xfe\x01\x12!\n\nreset_code\x18\x02 \x01(\tB\r\x80\x01\x01\xbaH\x07r\x05\x10\x01\x18\x80\x01\x12#\n\x0cnew_password\x18\x03 \x01(\tB\r\x80\x01\x01\xbaH\x07r\x05\x10\x01\x18\x80\x02\"<\n\x11\x45nrollTotpRequest\x12\'\n\x10\x63urrent_password\x18\x01 \x01(\tB\r\x80\x01\x01\xbaH\x07r\x05\x10\x01\x18\x80\x02\"T\n\x0eTotpEnrollment\x12\x18\n\x0botpauth_uri\x18\x01 \x01(\tB\x03\x80\x01\x01\x12\x13\n\x06qr_svg\x18\x02 \x01(\tB\x03\x80\x01\x01\x12\x13\n\x06secret\x18\x03 \x01(\tB\x03\x80\x01\x01\"5\n\x12\x43onfirmTotpRequest\x12\x1f\n\ttotp_code\x18\x01 \x01(\tB\x0c\x80\x01\x01\xbaH\x06r\x04\x10\x01\x18\x10\"(\n\x0b\x42\x61\x63kupCodes\x12\x19\n\x0c\x62\x61\x63kup_codes\x18\x01 \x03(\tB\x03\x80\x01\x01\"}\n\x12\x44isableTotpRequest\x12\'\n\x10\x63urrent_password\x18\x01 \x01(\tB\r\x80\x01\x01\xbaH\x07r\x05\x10\x01\x18\x80\x02\x12\x1d\n\ttotp_code\x18\x02 \x01(\tB\n\x80\x01\x01\xbaH\x04r\x02\x18\x10\x12\x1f\n\x0b\x62\x61\x63kup_code\x18\x03 \x01(\tB\n\x80\x01\x01\xbaH\x04r\x02\x18@\"\x87\x01\n\x1cRegenerateBackupCodesRequest\x12\'\n\x10\x63urrent_password\x18\x01 \x01(\tB\r\x80\x01\x01\xbaH\x07r\x05\x10\x01\x18\x80\x02\x12\x1d\n\ttotp_code\x18\x02 \x01(\tB\n\x80\x01\x01\xbaH\x04r\x02\x18\x10\x12\x1f\n\x0b\x62\x61\x63kup_code\x18\x03 \x01(\tB\n\x80\x01\x01\xbaH\x04r\x02\x18@\"\x19\n\x17GetJsonWebKeySetRequest\"\xb9\x01\n\x07Session\x12\x19\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\tB\x03\x80\x01\x01\x12\x14\n\x0c\x65xpires_in_s\x18\x02 \x01(\r\x12\x1a\n\rrefresh_token\x18\x03 \x01(\tB\x03\x80\x01\x01\x12\x12\n\ntoken_type\x18\x04 \x01(\t\x12\x0f\n\x07user_id\x18\x05 \x01(\t\x12(\n\x04role\x18\x06 \x01(\x0e\x32\x1a.dashtrack.options.v1.Role\x12\x12\n\ncompany_id\x18\x07 \x01(\t2\xb3\x10\n\x0b\x41uthService\x12l\n\x05Login\x12\x1f.dashtrack.auth.v1.LoginRequest\x1a\x1a.dashtrack.auth.v1.Session\"&\xa2\xbb\x18\x02\x08\x01\xaa\xbb\x18\x03\x18\x80@\x82\xd3\xe4\x93\x02\x13\"\x0e/v1/auth:login:\x01*\x12\x80\x01\n\x0eRefreshSession\x12(.dashtrack.auth.v1.RefreshSessionRequest\x1a\x1a.dashtrack.auth.v1.Session\"(\xa2\xbb\x18\x02\x08\x01\xaa\xbb\x18\x03\x18\x80@\x82\xd3\xe4\x93\x02\x15\"\x10/v1/auth:refresh:\x01*\x12m\n\x06Logout\x12 .dashtrack.auth.v1.LogoutRequest\x1a\x16.google.protobuf.Empty\")\xa2\xbb\x18\x0b\x08\x02\x12\x05\x01\x02\x03\x04\x05\x18\x01\x82\xd3\xe4\x93\x02\x14\"\x0f/v1/auth:logout:\x01*\x12\x8e\x01\n\x10LogoutEverywhere\x12*.dashtrack.auth.v1.LogoutEverywhereRequest\x1a\x16.google.protobuf.Empty\"6\x90\x02\x02\xa2\xbb\x18\x0b\x08\x02\x12\x05\x01\x02\x03\x04\x05\x18\x01\x82\xd3\xe4\x93\x02\x1e\"\x19/v1/auth:logoutEverywhere:\x01*\x12\x8c\x01\n\x0cListSessions\x12&.dashtrack.auth.v1.ListSessionsRequest\x1a\'.dashtrack.auth.v1.ListSessionsResponse\"+\x90\x02\x01\xa2\xbb\x18\x0b\x08\x02\x12\x05\x01\x02\x03\x04\x05\x18\x01\x82\xd3\xe4\x93\x02\x13\x12\x11/v1/auth/sessions\x12\x94\x01\n\rRevokeSession\x12\'.dashtrack.auth.v1.RevokeSessionRequest\x1a\x16.google.protobuf.Empty\"B\x90\x02\x02\xa2\xbb\x18\x0b\x08\x02\x12\x05\x01\x02\x03\x04\x05\x18\x01\x82\xd3\xe4\x93\x02*\"%/v1/auth/sessions/{session_id}:revoke:\x01*\x12\x8d\x01\n\x10\x41\x63\x63\x65ptInvitation\x12*.dashtrack.auth.v1.AcceptInvitationRequest\x1a\x1a.dashtrack.auth.v1.Session\"1\xa2\xbb\x18\x02\x08\x01\xaa\xbb\x18\x03\x18\x80@\x82\xd3\xe4\x93\x02\x1e\"\x19/v1/auth:acceptInvitation:\x01*\x12\x8c\x01\n\x0e\x43hangePassword\x12(.dashtrack.auth.v1.ChangePasswordRequest\x1a\x16.google.protobuf.Empty\"8\xa2\xbb\x18\x0b\x08\x02\x12\x05\x01\x02\x03\x04\x05\x18\x01\xaa\xbb\x18\x03\x18\x80@\x82\xd3\xe4\x93\x02\x1c\"\x17/v1/auth:changePassword:\x01*\x12\x95\x01\n\x14RequestPasswordReset\x12..dashtrack.auth.v1.RequestPasswordResetRequest\x1a\x16.google.protobuf.Empty\"5\xa2\xbb\x18\x02\x08\x01\xaa\xbb\x18\x03\x18\x80@\x82\xd3\xe4\x93\x02\"\"\x1d/v1/auth:requestPasswordReset:\x01*\x12\x80\x01\n\rResetPassword\x12\'.dashtrack.auth.v1.ResetPasswordRequest\x1a\x16.google.protobuf.Empty\".\xa2\xbb\x18\x02\x08\x01\xaa\xbb\x18\x03\x18\x80@\x82\xd3\xe4\x93\x02\x1b\"\x16/v1/auth:resetPassword:\x01*\x12\x8c\x01\n\nEnrollTotp\x12$.dashtrack.auth.v1.EnrollTotpRequest\x1a!.dashtrack.auth.v1.TotpEnrollment\"5\xa2\xbb\x18\x0b\x08\x02\x12\x05\x01\x02\x03\x04\x05\x18\x01\xaa\xbb\x18\x03\x18\x80@\x82\xd3\xe4\x93\x02\x19\"\x14/v1/auth/totp:enroll:\x01*\x12\x8c\x01\n\x0b\x43onfirmTotp\x12%.dashtrack.auth.v1.ConfirmTotpRequest\x1a\x1e.dashtrack.auth.v1.BackupCodes\"6\xa2\xbb\x18\x0b\x08\x02\x12\x05\x01\x02\x03\x04\x05\x18\x01\xaa\xbb\x18\x03\x18\x80@\x82\xd3\xe4\x93\x02\x1a\"\x15/v1/auth/totp:confirm:\x01*\x12\x84\x01\n\x0b\x44isableTotp\x12%.dashtrack.auth.v1.DisableTotpRequest\x1a\x16.google.protobuf.Empty\"6\xa2\xbb\x18\x0b\x08\x02\x12\x05\x01\x02\x03\x04\x05\x18\x01\xaa\xbb\x18\x03\x18\x80@\x82\xd3\xe4\x93\x02\x1a\"\x15/v1/auth/totp:disable:\x01*\x12\xae\x01\n\x15RegenerateBackupCodes\x12/.dashtrack.auth.v1.RegenerateBackupCodesRequest\x1a\x1e.dashtrack.auth.v1.BackupCodes\"D\xa2\xbb\x18\x0b\x08\x02\x12\x05\x01\x02\x03\x04\x05\x18\x01\xaa\xbb\x18\x03\x18\x80@\x82\xd3\xe4\x93\x02(\"#/v1/auth/totp:regenerateBackupCodes:\x01*\x12}\n\x10GetJsonWebKeySet\x12*.dashtrack.auth.v1.GetJsonWebKeySetRequest\x1a\x14.google.api.HttpBody\"\'\x90\x02\x01\xa2\xbb\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x18\x12\x16/.well-known/jwks.jsonb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$dashtrack/auth/v1/auth_service.proto\x12\x11\x64\x61shtrack.auth.v1\x1a\x1b\x62uf/validate/validate.proto\x1a%dashtrack/auth/v1/authenticator.proto\x1a\"dashtrack/options/v1/options.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8a\x01\n\x0cLoginRequest\x12\x19\n\x05\x65mail\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x03\x18\xfe\x01\x12\x1f\n\x08password\x18\x02 \x01(\tB\r\x80\x01\x01\xbaH\x07r\x05\x10\x01\x18\x80\x02\x12\x1d\n\ttotp_code\x18\x03 \x01(\tB\n\x80\x01\x01\xbaH\x04r\x02\x18\x10\x12\x1f\n\x0b\x62\x61\x63kup_code\x18\x04 \x01(\tB\n\x80\x01\x01\xbaH\x04r\x02\x18@\"=\n\x15RefreshSessionRequest\x12$\n\rrefresh_token\x18\x01 \x01(\tB\r\x80\x01\x01\xbaH\x07r\x05\x10\x01\x18\x80\x04\"\x0f\n\rLogoutRequest\"/\n\x17LogoutEverywhereRequest\x12\x14\n\x0ckeep_current\x18\x01 \x01(\x08\"R\n\x13ListSessionsRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08\"a\n\x14ListSessionsResponse\x12\x30\n\x08sessions\x18\x01 \x03(\x0b\x32\x1e.dashtrack.auth.v1.OpenSession\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xb7\x01\n\x0bOpenSession\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x0e\n\x06\x64\x65vice\x18\x02 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x03 \x01(\t\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\rlast_use_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07\x63urrent\x18\x06 \x01(\x08\"4\n\x14RevokeSessionRequest\x12\x1c\n\nsession_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"b\n\x17\x41\x63\x63\x65ptInvitationRequest\x12&\n\x0finvitation_code\x18\x01 \x01(\tB\r\x80\x01\x01\xbaH\x07r\x05\x10\x01\x18\x80\x01\x12\x1f\n\x08password\x18\x02 \x01(\tB\r\x80\x01\x01\xbaH\x07r\x05\x10\x01\x18\x80\x02\"e\n\x15\x43hangePasswordRequest\x12\'\n\x10\x63urrent_password\x18\x01 \x01(\tB\r\x80\x01\x01\xbaH\x07r\x05\x10\x01\x18\x80\x02\x12#\n\x0cnew_password\x18\x02 \x01(\tB\r\x80\x01\x01\xbaH\x07r\x05\x10\x01\x18\x80\x02\"8\n\x1bRequestPasswordResetRequest\x12\x19\n\x05\x65mail\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x03\x18\xfe\x01\"y\n\x14ResetPasswordRequest\x12\x19\n\x05\x65mail\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x03\x18\xfe\x01\x12!\n\nreset_code\x18\x02 \x01(\tB\r\x80\x01\x01\xbaH\x07r\x05\x10\x01\x18\x80\x01\x12#\n\x0cnew_password\x18\x03 \x01(\tB\r\x80\x01\x01\xbaH\x07r\x05\x10\x01\x18\x80\x02\"\x19\n\x17GetJsonWebKeySetRequest\"\xf1\x01\n\x07Session\x12\x19\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\tB\x03\x80\x01\x01\x12\x14\n\x0c\x65xpires_in_s\x18\x02 \x01(\r\x12\x1a\n\rrefresh_token\x18\x03 \x01(\tB\x03\x80\x01\x01\x12\x12\n\ntoken_type\x18\x04 \x01(\t\x12\x0f\n\x07user_id\x18\x05 \x01(\t\x12(\n\x04role\x18\x06 \x01(\x0e\x32\x1a.dashtrack.options.v1.Role\x12\x12\n\ncompany_id\x18\x07 \x01(\t\x12\x36\n\x0brestriction\x18\x08 \x01(\x0e\x32!.dashtrack.options.v1.Restriction2\xbc\x10\n\x0b\x41uthService\x12l\n\x05Login\x12\x1f.dashtrack.auth.v1.LoginRequest\x1a\x1a.dashtrack.auth.v1.Session\"&\xa2\xbb\x18\x02\x08\x01\xaa\xbb\x18\x03\x18\x80@\x82\xd3\xe4\x93\x02\x13\"\x0e/v1/auth:login:\x01*\x12\x80\x01\n\x0eRefreshSession\x12(.dashtrack.auth.v1.RefreshSessionRequest\x1a\x1a.dashtrack.auth.v1.Session\"(\xa2\xbb\x18\x02\x08\x01\xaa\xbb\x18\x03\x18\x80@\x82\xd3\xe4\x93\x02\x15\"\x10/v1/auth:refresh:\x01*\x12p\n\x06Logout\x12 .dashtrack.auth.v1.LogoutRequest\x1a\x16.google.protobuf.Empty\",\xa2\xbb\x18\x0e\x08\x02\x12\x05\x01\x02\x03\x04\x05\x18\x01\"\x01\x01\x82\xd3\xe4\x93\x02\x14\"\x0f/v1/auth:logout:\x01*\x12\x8e\x01\n\x10LogoutEverywhere\x12*.dashtrack.auth.v1.LogoutEverywhereRequest\x1a\x16.google.protobuf.Empty\"6\x90\x02\x02\xa2\xbb\x18\x0b\x08\x02\x12\x05\x01\x02\x03\x04\x05\x18\x01\x82\xd3\xe4\x93\x02\x1e\"\x19/v1/auth:logoutEverywhere:\x01*\x12\x8c\x01\n\x0cListSessions\x12&.dashtrack.auth.v1.ListSessionsRequest\x1a\'.dashtrack.auth.v1.ListSessionsResponse\"+\x90\x02\x01\xa2\xbb\x18\x0b\x08\x02\x12\x05\x01\x02\x03\x04\x05\x18\x01\x82\xd3\xe4\x93\x02\x13\x12\x11/v1/auth/sessions\x12\x94\x01\n\rRevokeSession\x12\'.dashtrack.auth.v1.RevokeSessionRequest\x1a\x16.google.protobuf.Empty\"B\x90\x02\x02\xa2\xbb\x18\x0b\x08\x02\x12\x05\x01\x02\x03\x04\x05\x18\x01\x82\xd3\xe4\x93\x02*\"%/v1/auth/sessions/{session_id}:revoke:\x01*\x12\x8d\x01\n\x10\x41\x63\x63\x65ptInvitation\x12*.dashtrack.auth.v1.AcceptInvitationRequest\x1a\x1a.dashtrack.auth.v1.Session\"1\xa2\xbb\x18\x02\x08\x01\xaa\xbb\x18\x03\x18\x80@\x82\xd3\xe4\x93\x02\x1e\"\x19/v1/auth:acceptInvitation:\x01*\x12\x8c\x01\n\x0e\x43hangePassword\x12(.dashtrack.auth.v1.ChangePasswordRequest\x1a\x16.google.protobuf.Empty\"8\xa2\xbb\x18\x0b\x08\x02\x12\x05\x01\x02\x03\x04\x05\x18\x01\xaa\xbb\x18\x03\x18\x80@\x82\xd3\xe4\x93\x02\x1c\"\x17/v1/auth:changePassword:\x01*\x12\x95\x01\n\x14RequestPasswordReset\x12..dashtrack.auth.v1.RequestPasswordResetRequest\x1a\x16.google.protobuf.Empty\"5\xa2\xbb\x18\x02\x08\x01\xaa\xbb\x18\x03\x18\x80@\x82\xd3\xe4\x93\x02\"\"\x1d/v1/auth:requestPasswordReset:\x01*\x12\x80\x01\n\rResetPassword\x12\'.dashtrack.auth.v1.ResetPasswordRequest\x1a\x16.google.protobuf.Empty\".\xa2\xbb\x18\x02\x08\x01\xaa\xbb\x18\x03\x18\x80@\x82\xd3\xe4\x93\x02\x1b\"\x16/v1/auth:resetPassword:\x01*\x12\x8f\x01\n\nEnrollTotp\x12$.dashtrack.auth.v1.EnrollTotpRequest\x1a!.dashtrack.auth.v1.TotpEnrollment\"8\xa2\xbb\x18\x0e\x08\x02\x12\x05\x01\x02\x03\x04\x05\x18\x01\"\x01\x01\xaa\xbb\x18\x03\x18\x80@\x82\xd3\xe4\x93\x02\x19\"\x14/v1/auth/totp:enroll:\x01*\x12\x8f\x01\n\x0b\x43onfirmTotp\x12%.dashtrack.auth.v1.ConfirmTotpRequest\x1a\x1e.dashtrack.auth.v1.BackupCodes\"9\xa2\xbb\x18\x0e\x08\x02\x12\x05\x01\x02\x03\x04\x05\x18\x01\"\x01\x01\xaa\xbb\x18\x03\x18\x80@\x82\xd3\xe4\x93\x02\x1a\"\x15/v1/auth/totp:confirm:\x01*\x12\x84\x01\n\x0b\x44isableTotp\x12%.dashtrack.auth.v1.DisableTotpRequest\x1a\x16.google.protobuf.Empty\"6\xa2\xbb\x18\x0b\x08\x02\x12\x05\x01\x02\x03\x04\x05\x18\x01\xaa\xbb\x18\x03\x18\x80@\x82\xd3\xe4\x93\x02\x1a\"\x15/v1/auth/totp:disable:\x01*\x12\xae\x01\n\x15RegenerateBackupCodes\x12/.dashtrack.auth.v1.RegenerateBackupCodesRequest\x1a\x1e.dashtrack.auth.v1.BackupCodes\"D\xa2\xbb\x18\x0b\x08\x02\x12\x05\x01\x02\x03\x04\x05\x18\x01\xaa\xbb\x18\x03\x18\x80@\x82\xd3\xe4\x93\x02(\"#/v1/auth/totp:regenerateBackupCodes:\x01*\x12}\n\x10GetJsonWebKeySet\x12*.dashtrack.auth.v1.GetJsonWebKeySetRequest\x1a\x14.google.api.HttpBody\"\'\x90\x02\x01\xa2\xbb\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x18\x12\x16/.well-known/jwks.jsonb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -69,30 +70,6 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RESETPASSWORDREQUEST'].fields_by_name['reset_code']._serialized_options = b'\200\001\001\272H\007r\005\020\001\030\200\001'
   _globals['_RESETPASSWORDREQUEST'].fields_by_name['new_password']._loaded_options = None
   _globals['_RESETPASSWORDREQUEST'].fields_by_name['new_password']._serialized_options = b'\200\001\001\272H\007r\005\020\001\030\200\002'
-  _globals['_ENROLLTOTPREQUEST'].fields_by_name['current_password']._loaded_options = None
-  _globals['_ENROLLTOTPREQUEST'].fields_by_name['current_password']._serialized_options = b'\200\001\001\272H\007r\005\020\001\030\200\002'
-  _globals['_TOTPENROLLMENT'].fields_by_name['otpauth_uri']._loaded_options = None
-  _globals['_TOTPENROLLMENT'].fields_by_name['otpauth_uri']._serialized_options = b'\200\001\001'
-  _globals['_TOTPENROLLMENT'].fields_by_name['qr_svg']._loaded_options = None
-  _globals['_TOTPENROLLMENT'].fields_by_name['qr_svg']._serialized_options = b'\200\001\001'
-  _globals['_TOTPENROLLMENT'].fields_by_name['secret']._loaded_options = None
-  _globals['_TOTPENROLLMENT'].fields_by_name['secret']._serialized_options = b'\200\001\001'
-  _globals['_CONFIRMTOTPREQUEST'].fields_by_name['totp_code']._loaded_options = None
-  _globals['_CONFIRMTOTPREQUEST'].fields_by_name['totp_code']._serialized_options = b'\200\001\001\272H\006r\004\020\001\030\020'
-  _globals['_BACKUPCODES'].fields_by_name['backup_codes']._loaded_options = None
-  _globals['_BACKUPCODES'].fields_by_name['backup_codes']._serialized_options = b'\200\001\001'
-  _globals['_DISABLETOTPREQUEST'].fields_by_name['current_password']._loaded_options = None
-  _globals['_DISABLETOTPREQUEST'].fields_by_name['current_password']._serialized_options = b'\200\001\001\272H\007r\005\020\001\030\200\002'
-  _globals['_DISABLETOTPREQUEST'].fields_by_name['totp_code']._loaded_options = None
-  _globals['_DISABLETOTPREQUEST'].fields_by_name['totp_code']._serialized_options = b'\200\001\001\272H\004r\002\030\020'
-  _globals['_DISABLETOTPREQUEST'].fields_by_name['backup_code']._loaded_options = None
-  _globals['_DISABLETOTPREQUEST'].fields_by_name['backup_code']._serialized_options = b'\200\001\001\272H\004r\002\030@'
-  _globals['_REGENERATEBACKUPCODESREQUEST'].fields_by_name['current_password']._loaded_options = None
-  _globals['_REGENERATEBACKUPCODESREQUEST'].fields_by_name['current_password']._serialized_options = b'\200\001\001\272H\007r\005\020\001\030\200\002'
-  _globals['_REGENERATEBACKUPCODESREQUEST'].fields_by_name['totp_code']._loaded_options = None
-  _globals['_REGENERATEBACKUPCODESREQUEST'].fields_by_name['totp_code']._serialized_options = b'\200\001\001\272H\004r\002\030\020'
-  _globals['_REGENERATEBACKUPCODESREQUEST'].fields_by_name['backup_code']._loaded_options = None
-  _globals['_REGENERATEBACKUPCODESREQUEST'].fields_by_name['backup_code']._serialized_options = b'\200\001\001\272H\004r\002\030@'
   _globals['_SESSION'].fields_by_name['access_token']._loaded_options = None
   _globals['_SESSION'].fields_by_name['access_token']._serialized_options = b'\200\001\001'
   _globals['_SESSION'].fields_by_name['refresh_token']._loaded_options = None
@@ -102,7 +79,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_AUTHSERVICE'].methods_by_name['RefreshSession']._loaded_options = None
   _globals['_AUTHSERVICE'].methods_by_name['RefreshSession']._serialized_options = b'\242\273\030\002\010\001\252\273\030\003\030\200@\202\323\344\223\002\025\"\020/v1/auth:refresh:\001*'
   _globals['_AUTHSERVICE'].methods_by_name['Logout']._loaded_options = None
-  _globals['_AUTHSERVICE'].methods_by_name['Logout']._serialized_options = b'\242\273\030\013\010\002\022\005\001\002\003\004\005\030\001\202\323\344\223\002\024\"\017/v1/auth:logout:\001*'
+  _globals['_AUTHSERVICE'].methods_by_name['Logout']._serialized_options = b'\242\273\030\016\010\002\022\005\001\002\003\004\005\030\001\"\001\001\202\323\344\223\002\024\"\017/v1/auth:logout:\001*'
   _globals['_AUTHSERVICE'].methods_by_name['LogoutEverywhere']._loaded_options = None
   _globals['_AUTHSERVICE'].methods_by_name['LogoutEverywhere']._serialized_options = b'\220\002\002\242\273\030\013\010\002\022\005\001\002\003\004\005\030\001\202\323\344\223\002\036\"\031/v1/auth:logoutEverywhere:\001*'
   _globals['_AUTHSERVICE'].methods_by_name['ListSessions']._loaded_options = None
@@ -118,55 +95,43 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_AUTHSERVICE'].methods_by_name['ResetPassword']._loaded_options = None
   _globals['_AUTHSERVICE'].methods_by_name['ResetPassword']._serialized_options = b'\242\273\030\002\010\001\252\273\030\003\030\200@\202\323\344\223\002\033\"\026/v1/auth:resetPassword:\001*'
   _globals['_AUTHSERVICE'].methods_by_name['EnrollTotp']._loaded_options = None
-  _globals['_AUTHSERVICE'].methods_by_name['EnrollTotp']._serialized_options = b'\242\273\030\013\010\002\022\005\001\002\003\004\005\030\001\252\273\030\003\030\200@\202\323\344\223\002\031\"\024/v1/auth/totp:enroll:\001*'
+  _globals['_AUTHSERVICE'].methods_by_name['EnrollTotp']._serialized_options = b'\242\273\030\016\010\002\022\005\001\002\003\004\005\030\001\"\001\001\252\273\030\003\030\200@\202\323\344\223\002\031\"\024/v1/auth/totp:enroll:\001*'
   _globals['_AUTHSERVICE'].methods_by_name['ConfirmTotp']._loaded_options = None
-  _globals['_AUTHSERVICE'].methods_by_name['ConfirmTotp']._serialized_options = b'\242\273\030\013\010\002\022\005\001\002\003\004\005\030\001\252\273\030\003\030\200@\202\323\344\223\002\032\"\025/v1/auth/totp:confirm:\001*'
+  _globals['_AUTHSERVICE'].methods_by_name['ConfirmTotp']._serialized_options = b'\242\273\030\016\010\002\022\005\001\002\003\004\005\030\001\"\001\001\252\273\030\003\030\200@\202\323\344\223\002\032\"\025/v1/auth/totp:confirm:\001*'
   _globals['_AUTHSERVICE'].methods_by_name['DisableTotp']._loaded_options = None
   _globals['_AUTHSERVICE'].methods_by_name['DisableTotp']._serialized_options = b'\242\273\030\013\010\002\022\005\001\002\003\004\005\030\001\252\273\030\003\030\200@\202\323\344\223\002\032\"\025/v1/auth/totp:disable:\001*'
   _globals['_AUTHSERVICE'].methods_by_name['RegenerateBackupCodes']._loaded_options = None
   _globals['_AUTHSERVICE'].methods_by_name['RegenerateBackupCodes']._serialized_options = b'\242\273\030\013\010\002\022\005\001\002\003\004\005\030\001\252\273\030\003\030\200@\202\323\344\223\002(\"#/v1/auth/totp:regenerateBackupCodes:\001*'
   _globals['_AUTHSERVICE'].methods_by_name['GetJsonWebKeySet']._loaded_options = None
   _globals['_AUTHSERVICE'].methods_by_name['GetJsonWebKeySet']._serialized_options = b'\220\002\001\242\273\030\002\010\001\202\323\344\223\002\030\022\026/.well-known/jwks.json'
-  _globals['_LOGINREQUEST']._serialized_start=244
-  _globals['_LOGINREQUEST']._serialized_end=382
-  _globals['_REFRESHSESSIONREQUEST']._serialized_start=384
-  _globals['_REFRESHSESSIONREQUEST']._serialized_end=445
-  _globals['_LOGOUTREQUEST']._serialized_start=447
-  _globals['_LOGOUTREQUEST']._serialized_end=462
-  _globals['_LOGOUTEVERYWHEREREQUEST']._serialized_start=464
-  _globals['_LOGOUTEVERYWHEREREQUEST']._serialized_end=511
-  _globals['_LISTSESSIONSREQUEST']._serialized_start=513
-  _globals['_LISTSESSIONSREQUEST']._serialized_end=595
-  _globals['_LISTSESSIONSRESPONSE']._serialized_start=597
-  _globals['_LISTSESSIONSRESPONSE']._serialized_end=694
-  _globals['_OPENSESSION']._serialized_start=697
-  _globals['_OPENSESSION']._serialized_end=880
-  _globals['_REVOKESESSIONREQUEST']._serialized_start=882
-  _globals['_REVOKESESSIONREQUEST']._serialized_end=934
-  _globals['_ACCEPTINVITATIONREQUEST']._serialized_start=936
-  _globals['_ACCEPTINVITATIONREQUEST']._serialized_end=1034
-  _globals['_CHANGEPASSWORDREQUEST']._serialized_start=1036
-  _globals['_CHANGEPASSWORDREQUEST']._serialized_end=1137
-  _globals['_REQUESTPASSWORDRESETREQUEST']._serialized_start=1139
-  _globals['_REQUESTPASSWORDRESETREQUEST']._serialized_end=1195
-  _globals['_RESETPASSWORDREQUEST']._serialized_start=1197
-  _globals['_RESETPASSWORDREQUEST']._serialized_end=1318
-  _globals['_ENROLLTOTPREQUEST']._serialized_start=1320
-  _globals['_ENROLLTOTPREQUEST']._serialized_end=1380
-  _globals['_TOTPENROLLMENT']._serialized_start=1382
-  _globals['_TOTPENROLLMENT']._serialized_end=1466
-  _globals['_CONFIRMTOTPREQUEST']._serialized_start=1468
-  _globals['_CONFIRMTOTPREQUEST']._serialized_end=1521
-  _globals['_BACKUPCODES']._serialized_start=1523
-  _globals['_BACKUPCODES']._serialized_end=1563
-  _globals['_DISABLETOTPREQUEST']._serialized_start=1565
-  _globals['_DISABLETOTPREQUEST']._serialized_end=1690
-  _globals['_REGENERATEBACKUPCODESREQUEST']._serialized_start=1693
-  _globals['_REGENERATEBACKUPCODESREQUEST']._serialized_end=1828
-  _globals['_GETJSONWEBKEYSETREQUEST']._serialized_start=1830
-  _globals['_GETJSONWEBKEYSETREQUEST']._serialized_end=1855
-  _globals['_SESSION']._serialized_start=1858
-  _globals['_SESSION']._serialized_end=2043
-  _globals['_AUTHSERVICE']._serialized_start=2046
-  _globals['_AUTHSERVICE']._serialized_end=4145
+  _globals['_LOGINREQUEST']._serialized_start=283
+  _globals['_LOGINREQUEST']._serialized_end=421
+  _globals['_REFRESHSESSIONREQUEST']._serialized_start=423
+  _globals['_REFRESHSESSIONREQUEST']._serialized_end=484
+  _globals['_LOGOUTREQUEST']._serialized_start=486
+  _globals['_LOGOUTREQUEST']._serialized_end=501
+  _globals['_LOGOUTEVERYWHEREREQUEST']._serialized_start=503
+  _globals['_LOGOUTEVERYWHEREREQUEST']._serialized_end=550
+  _globals['_LISTSESSIONSREQUEST']._serialized_start=552
+  _globals['_LISTSESSIONSREQUEST']._serialized_end=634
+  _globals['_LISTSESSIONSRESPONSE']._serialized_start=636
+  _globals['_LISTSESSIONSRESPONSE']._serialized_end=733
+  _globals['_OPENSESSION']._serialized_start=736
+  _globals['_OPENSESSION']._serialized_end=919
+  _globals['_REVOKESESSIONREQUEST']._serialized_start=921
+  _globals['_REVOKESESSIONREQUEST']._serialized_end=973
+  _globals['_ACCEPTINVITATIONREQUEST']._serialized_start=975
+  _globals['_ACCEPTINVITATIONREQUEST']._serialized_end=1073
+  _globals['_CHANGEPASSWORDREQUEST']._serialized_start=1075
+  _globals['_CHANGEPASSWORDREQUEST']._serialized_end=1176
+  _globals['_REQUESTPASSWORDRESETREQUEST']._serialized_start=1178
+  _globals['_REQUESTPASSWORDRESETREQUEST']._serialized_end=1234
+  _globals['_RESETPASSWORDREQUEST']._serialized_start=1236
+  _globals['_RESETPASSWORDREQUEST']._serialized_end=1357
+  _globals['_GETJSONWEBKEYSETREQUEST']._serialized_start=1359
+  _globals['_GETJSONWEBKEYSETREQUEST']._serialized_end=1384
+  _globals['_SESSION']._serialized_start=1387
+  _globals['_SESSION']._serialized_end=1628
+  _globals['_AUTHSERVICE']._serialized_start=1631
+  _globals['_AUTHSERVICE']._serialized_end=3739
 # @@protoc_insertion_point(module_scope)

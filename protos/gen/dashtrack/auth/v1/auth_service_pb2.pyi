@@ -322,152 +322,6 @@ class ResetPasswordRequest(message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 @typing.final
-class EnrollTotpRequest(message.Message):
-    """EnrollTotpRequest asks for the secret of an authenticator."""
-
-    DESCRIPTOR: descriptor.Descriptor
-
-    CURRENT_PASSWORD_FIELD_NUMBER: builtins.int
-    current_password: builtins.str
-    """Required. CurrentPassword proves that the session's holder is its owner."""
-    def __init__(
-        self,
-        *,
-        current_password: builtins.str = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["current_password", b"current_password"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-@typing.final
-class TotpEnrollment(message.Message):
-    """TotpEnrollment is what an authenticator needs to know; it is shown once."""
-
-    DESCRIPTOR: descriptor.Descriptor
-
-    OTPAUTH_URI_FIELD_NUMBER: builtins.int
-    QR_SVG_FIELD_NUMBER: builtins.int
-    SECRET_FIELD_NUMBER: builtins.int
-    otpauth_uri: builtins.str
-    """Output only. OtpauthUri holds all of it, for authenticators that take links."""
-    qr_svg: builtins.str
-    """Output only. QrSvg is the same as a QR code, an SVG image."""
-    secret: builtins.str
-    """Output only. Secret is the secret in base 32, to type in."""
-    def __init__(
-        self,
-        *,
-        otpauth_uri: builtins.str = ...,
-        qr_svg: builtins.str = ...,
-        secret: builtins.str = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["otpauth_uri", b"otpauth_uri", "qr_svg", b"qr_svg", "secret", b"secret"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-@typing.final
-class ConfirmTotpRequest(message.Message):
-    """ConfirmTotpRequest shows that the authenticator has the secret."""
-
-    DESCRIPTOR: descriptor.Descriptor
-
-    TOTP_CODE_FIELD_NUMBER: builtins.int
-    totp_code: builtins.str
-    """Required. TotpCode is what the authenticator shows, 6 digits."""
-    def __init__(
-        self,
-        *,
-        totp_code: builtins.str = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["totp_code", b"totp_code"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-@typing.final
-class BackupCodes(message.Message):
-    """BackupCodes stand in for an authenticator; they are shown once."""
-
-    DESCRIPTOR: descriptor.Descriptor
-
-    BACKUP_CODES_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def backup_codes(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
-        """Output only. BackupCodes are ten codes, each of which works once."""
-
-    def __init__(
-        self,
-        *,
-        backup_codes: abc.Iterable[builtins.str] | None = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["backup_codes", b"backup_codes"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-@typing.final
-class DisableTotpRequest(message.Message):
-    """DisableTotpRequest proves twice who asks."""
-
-    DESCRIPTOR: descriptor.Descriptor
-
-    CURRENT_PASSWORD_FIELD_NUMBER: builtins.int
-    TOTP_CODE_FIELD_NUMBER: builtins.int
-    BACKUP_CODE_FIELD_NUMBER: builtins.int
-    current_password: builtins.str
-    """Required. CurrentPassword proves that the session's holder is its owner."""
-    totp_code: builtins.str
-    """TotpCode is what the authenticator shows, 6 digits. Needed, or a backup code instead."""
-    backup_code: builtins.str
-    """BackupCode is one of the person's backup codes."""
-    def __init__(
-        self,
-        *,
-        current_password: builtins.str = ...,
-        totp_code: builtins.str = ...,
-        backup_code: builtins.str = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["backup_code", b"backup_code", "current_password", b"current_password", "totp_code", b"totp_code"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-@typing.final
-class RegenerateBackupCodesRequest(message.Message):
-    """RegenerateBackupCodesRequest proves twice who asks."""
-
-    DESCRIPTOR: descriptor.Descriptor
-
-    CURRENT_PASSWORD_FIELD_NUMBER: builtins.int
-    TOTP_CODE_FIELD_NUMBER: builtins.int
-    BACKUP_CODE_FIELD_NUMBER: builtins.int
-    current_password: builtins.str
-    """Required. CurrentPassword proves that the session's holder is its owner."""
-    totp_code: builtins.str
-    """TotpCode is what the authenticator shows, 6 digits. Needed, or a backup code instead."""
-    backup_code: builtins.str
-    """BackupCode is one of the person's backup codes."""
-    def __init__(
-        self,
-        *,
-        current_password: builtins.str = ...,
-        totp_code: builtins.str = ...,
-        backup_code: builtins.str = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["backup_code", b"backup_code", "current_password", b"current_password", "totp_code", b"totp_code"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-@typing.final
 class GetJsonWebKeySetRequest(message.Message):
     """GetJsonWebKeySetRequest is empty."""
 
@@ -495,6 +349,7 @@ class Session(message.Message):
     USER_ID_FIELD_NUMBER: builtins.int
     ROLE_FIELD_NUMBER: builtins.int
     COMPANY_ID_FIELD_NUMBER: builtins.int
+    RESTRICTION_FIELD_NUMBER: builtins.int
     access_token: builtins.str
     """Output only. AccessToken goes into `authorization: Bearer ...` of every call."""
     expires_in_s: builtins.int
@@ -509,6 +364,11 @@ class Session(message.Message):
     """Output only. Role is the person's role."""
     company_id: builtins.str
     """Output only. CompanyId is the person's company, a UUID; empty for `master`."""
+    restriction: options_pb2.Restriction.ValueType
+    """Output only. Restriction is what the person must do first; until then the access token
+    opens Logout and what the restriction is about, and everything else is refused with
+    TWO_FACTOR_ENROLLMENT_REQUIRED. Left out if there is none.
+    """
     def __init__(
         self,
         *,
@@ -519,9 +379,10 @@ class Session(message.Message):
         user_id: builtins.str = ...,
         role: options_pb2.Role.ValueType = ...,
         company_id: builtins.str = ...,
+        restriction: options_pb2.Restriction.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["access_token", b"access_token", "company_id", b"company_id", "expires_in_s", b"expires_in_s", "refresh_token", b"refresh_token", "role", b"role", "token_type", b"token_type", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["access_token", b"access_token", "company_id", b"company_id", "expires_in_s", b"expires_in_s", "refresh_token", b"refresh_token", "restriction", b"restriction", "role", b"role", "token_type", b"token_type", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...

@@ -4,6 +4,7 @@ import grpc
 import warnings
 
 from dashtrack.auth.v1 import auth_service_pb2 as dashtrack_dot_auth_dot_v1_dot_auth__service__pb2
+from dashtrack.auth.v1 import authenticator_pb2 as dashtrack_dot_auth_dot_v1_dot_authenticator__pb2
 from google.api import httpbody_pb2 as google_dot_api_dot_httpbody__pb2
 from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 
@@ -89,23 +90,23 @@ class AuthServiceStub:
                 _registered_method=True)
         self.EnrollTotp = channel.unary_unary(
                 '/dashtrack.auth.v1.AuthService/EnrollTotp',
-                request_serializer=dashtrack_dot_auth_dot_v1_dot_auth__service__pb2.EnrollTotpRequest.SerializeToString,
-                response_deserializer=dashtrack_dot_auth_dot_v1_dot_auth__service__pb2.TotpEnrollment.FromString,
+                request_serializer=dashtrack_dot_auth_dot_v1_dot_authenticator__pb2.EnrollTotpRequest.SerializeToString,
+                response_deserializer=dashtrack_dot_auth_dot_v1_dot_authenticator__pb2.TotpEnrollment.FromString,
                 _registered_method=True)
         self.ConfirmTotp = channel.unary_unary(
                 '/dashtrack.auth.v1.AuthService/ConfirmTotp',
-                request_serializer=dashtrack_dot_auth_dot_v1_dot_auth__service__pb2.ConfirmTotpRequest.SerializeToString,
-                response_deserializer=dashtrack_dot_auth_dot_v1_dot_auth__service__pb2.BackupCodes.FromString,
+                request_serializer=dashtrack_dot_auth_dot_v1_dot_authenticator__pb2.ConfirmTotpRequest.SerializeToString,
+                response_deserializer=dashtrack_dot_auth_dot_v1_dot_authenticator__pb2.BackupCodes.FromString,
                 _registered_method=True)
         self.DisableTotp = channel.unary_unary(
                 '/dashtrack.auth.v1.AuthService/DisableTotp',
-                request_serializer=dashtrack_dot_auth_dot_v1_dot_auth__service__pb2.DisableTotpRequest.SerializeToString,
+                request_serializer=dashtrack_dot_auth_dot_v1_dot_authenticator__pb2.DisableTotpRequest.SerializeToString,
                 response_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
                 _registered_method=True)
         self.RegenerateBackupCodes = channel.unary_unary(
                 '/dashtrack.auth.v1.AuthService/RegenerateBackupCodes',
-                request_serializer=dashtrack_dot_auth_dot_v1_dot_auth__service__pb2.RegenerateBackupCodesRequest.SerializeToString,
-                response_deserializer=dashtrack_dot_auth_dot_v1_dot_auth__service__pb2.BackupCodes.FromString,
+                request_serializer=dashtrack_dot_auth_dot_v1_dot_authenticator__pb2.RegenerateBackupCodesRequest.SerializeToString,
+                response_deserializer=dashtrack_dot_auth_dot_v1_dot_authenticator__pb2.BackupCodes.FromString,
                 _registered_method=True)
         self.GetJsonWebKeySet = channel.unary_unary(
                 '/dashtrack.auth.v1.AuthService/GetJsonWebKeySet',
@@ -120,9 +121,12 @@ class AuthServiceServicer:
 
     def Login(self, request, context):
         """Login opens a session with an e-mail address and a password, and a code of
-        the authenticator if the person has one.
+        the authenticator if the person has one. Whoever must have one by their
+        company's rule, and has none, gets a session with a `restriction`. A company
+        can limit the sessions of a person: the one used longest ago ends.
 
-        Errors: CREDENTIALS_INVALID, TWO_FACTOR_REQUIRED, TWO_FACTOR_INVALID, LOGIN_THROTTLED.
+        Errors: CREDENTIALS_INVALID, TWO_FACTOR_REQUIRED, TWO_FACTOR_INVALID, LOGIN_THROTTLED,
+        COMPANY_SUSPENDED (403).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -130,9 +134,10 @@ class AuthServiceServicer:
 
     def RefreshSession(self, request, context):
         """RefreshSession exchanges a refresh token for new tokens. Each refresh
-        token works once; using an old one again ends the session.
+        token works once; using an old one again ends the session. Rules of the
+        company that changed, and an authenticator that was enrolled, count from here on.
 
-        Errors: REFRESH_TOKEN_INVALID, REFRESH_TOKEN_REUSED.
+        Errors: REFRESH_TOKEN_INVALID, REFRESH_TOKEN_REUSED, COMPANY_SUSPENDED (403).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -176,7 +181,7 @@ class AuthServiceServicer:
     def AcceptInvitation(self, request, context):
         """AcceptInvitation sets an invited person's first password and opens a session.
 
-        Errors: INVITATION_INVALID, PASSWORD_TOO_WEAK, LOGIN_THROTTLED.
+        Errors: INVITATION_INVALID, PASSWORD_TOO_WEAK, LOGIN_THROTTLED, COMPANY_SUSPENDED (403).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -206,7 +211,7 @@ class AuthServiceServicer:
         sessions of its owner. A code works once, for half an hour, and not after
         five wrong ones.
 
-        Errors: RESET_CODE_INVALID, PASSWORD_TOO_WEAK, LOGIN_THROTTLED.
+        Errors: RESET_CODE_INVALID, PASSWORD_TOO_WEAK, LOGIN_THROTTLED, COMPANY_SUSPENDED (403).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -225,6 +230,7 @@ class AuthServiceServicer:
 
     def ConfirmTotp(self, request, context):
         """ConfirmTotp turns the authenticator on, and returns codes for when it is lost.
+        After five wrong codes the secret is forgotten, and has to be enrolled anew.
 
         Errors: TWO_FACTOR_INVALID, TOTP_NOT_ENROLLED, TOTP_ENABLED.
         """
@@ -233,10 +239,11 @@ class AuthServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def DisableTotp(self, request, context):
-        """DisableTotp forgets the authenticator and its backup codes.
+        """DisableTotp forgets the authenticator and its backup codes, unless the
+        person's company wants everybody of their role to have one.
 
         Errors: CREDENTIALS_INVALID, TWO_FACTOR_REQUIRED, TWO_FACTOR_INVALID,
-        TOTP_NOT_ENROLLED, LOGIN_THROTTLED.
+        TOTP_NOT_ENROLLED, TWO_FACTOR_MANDATORY, LOGIN_THROTTLED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -314,23 +321,23 @@ def add_AuthServiceServicer_to_server(servicer, server):
             ),
             'EnrollTotp': grpc.unary_unary_rpc_method_handler(
                     servicer.EnrollTotp,
-                    request_deserializer=dashtrack_dot_auth_dot_v1_dot_auth__service__pb2.EnrollTotpRequest.FromString,
-                    response_serializer=dashtrack_dot_auth_dot_v1_dot_auth__service__pb2.TotpEnrollment.SerializeToString,
+                    request_deserializer=dashtrack_dot_auth_dot_v1_dot_authenticator__pb2.EnrollTotpRequest.FromString,
+                    response_serializer=dashtrack_dot_auth_dot_v1_dot_authenticator__pb2.TotpEnrollment.SerializeToString,
             ),
             'ConfirmTotp': grpc.unary_unary_rpc_method_handler(
                     servicer.ConfirmTotp,
-                    request_deserializer=dashtrack_dot_auth_dot_v1_dot_auth__service__pb2.ConfirmTotpRequest.FromString,
-                    response_serializer=dashtrack_dot_auth_dot_v1_dot_auth__service__pb2.BackupCodes.SerializeToString,
+                    request_deserializer=dashtrack_dot_auth_dot_v1_dot_authenticator__pb2.ConfirmTotpRequest.FromString,
+                    response_serializer=dashtrack_dot_auth_dot_v1_dot_authenticator__pb2.BackupCodes.SerializeToString,
             ),
             'DisableTotp': grpc.unary_unary_rpc_method_handler(
                     servicer.DisableTotp,
-                    request_deserializer=dashtrack_dot_auth_dot_v1_dot_auth__service__pb2.DisableTotpRequest.FromString,
+                    request_deserializer=dashtrack_dot_auth_dot_v1_dot_authenticator__pb2.DisableTotpRequest.FromString,
                     response_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
             ),
             'RegenerateBackupCodes': grpc.unary_unary_rpc_method_handler(
                     servicer.RegenerateBackupCodes,
-                    request_deserializer=dashtrack_dot_auth_dot_v1_dot_auth__service__pb2.RegenerateBackupCodesRequest.FromString,
-                    response_serializer=dashtrack_dot_auth_dot_v1_dot_auth__service__pb2.BackupCodes.SerializeToString,
+                    request_deserializer=dashtrack_dot_auth_dot_v1_dot_authenticator__pb2.RegenerateBackupCodesRequest.FromString,
+                    response_serializer=dashtrack_dot_auth_dot_v1_dot_authenticator__pb2.BackupCodes.SerializeToString,
             ),
             'GetJsonWebKeySet': grpc.unary_unary_rpc_method_handler(
                     servicer.GetJsonWebKeySet,
@@ -634,8 +641,8 @@ class AuthService:
             request,
             target,
             '/dashtrack.auth.v1.AuthService/EnrollTotp',
-            dashtrack_dot_auth_dot_v1_dot_auth__service__pb2.EnrollTotpRequest.SerializeToString,
-            dashtrack_dot_auth_dot_v1_dot_auth__service__pb2.TotpEnrollment.FromString,
+            dashtrack_dot_auth_dot_v1_dot_authenticator__pb2.EnrollTotpRequest.SerializeToString,
+            dashtrack_dot_auth_dot_v1_dot_authenticator__pb2.TotpEnrollment.FromString,
             options,
             channel_credentials,
             insecure,
@@ -661,8 +668,8 @@ class AuthService:
             request,
             target,
             '/dashtrack.auth.v1.AuthService/ConfirmTotp',
-            dashtrack_dot_auth_dot_v1_dot_auth__service__pb2.ConfirmTotpRequest.SerializeToString,
-            dashtrack_dot_auth_dot_v1_dot_auth__service__pb2.BackupCodes.FromString,
+            dashtrack_dot_auth_dot_v1_dot_authenticator__pb2.ConfirmTotpRequest.SerializeToString,
+            dashtrack_dot_auth_dot_v1_dot_authenticator__pb2.BackupCodes.FromString,
             options,
             channel_credentials,
             insecure,
@@ -688,7 +695,7 @@ class AuthService:
             request,
             target,
             '/dashtrack.auth.v1.AuthService/DisableTotp',
-            dashtrack_dot_auth_dot_v1_dot_auth__service__pb2.DisableTotpRequest.SerializeToString,
+            dashtrack_dot_auth_dot_v1_dot_authenticator__pb2.DisableTotpRequest.SerializeToString,
             google_dot_protobuf_dot_empty__pb2.Empty.FromString,
             options,
             channel_credentials,
@@ -715,8 +722,8 @@ class AuthService:
             request,
             target,
             '/dashtrack.auth.v1.AuthService/RegenerateBackupCodes',
-            dashtrack_dot_auth_dot_v1_dot_auth__service__pb2.RegenerateBackupCodesRequest.SerializeToString,
-            dashtrack_dot_auth_dot_v1_dot_auth__service__pb2.BackupCodes.FromString,
+            dashtrack_dot_auth_dot_v1_dot_authenticator__pb2.RegenerateBackupCodesRequest.SerializeToString,
+            dashtrack_dot_auth_dot_v1_dot_authenticator__pb2.BackupCodes.FromString,
             options,
             channel_credentials,
             insecure,

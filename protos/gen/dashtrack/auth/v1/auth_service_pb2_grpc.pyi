@@ -5,6 +5,7 @@ Sessions of people: logging in, staying logged in, logging out."""
 
 from collections import abc as abc
 from dashtrack.auth.v1 import auth_service_pb2 as auth_service_pb2
+from dashtrack.auth.v1 import authenticator_pb2 as authenticator_pb2
 from google.api import httpbody_pb2 as httpbody_pb2
 from google.protobuf import empty_pb2 as empty_pb2
 from grpc import aio as aio
@@ -20,15 +21,19 @@ class AuthServiceStub:
     def __init__(self, channel: aio.Channel) -> None: ...
     Login: aio.UnaryUnaryMultiCallable[auth_service_pb2.LoginRequest, auth_service_pb2.Session]
     """Login opens a session with an e-mail address and a password, and a code of
-    the authenticator if the person has one.
+    the authenticator if the person has one. Whoever must have one by their
+    company's rule, and has none, gets a session with a `restriction`. A company
+    can limit the sessions of a person: the one used longest ago ends.
 
-    Errors: CREDENTIALS_INVALID, TWO_FACTOR_REQUIRED, TWO_FACTOR_INVALID, LOGIN_THROTTLED.
+    Errors: CREDENTIALS_INVALID, TWO_FACTOR_REQUIRED, TWO_FACTOR_INVALID, LOGIN_THROTTLED,
+    COMPANY_SUSPENDED (403).
     """
     RefreshSession: aio.UnaryUnaryMultiCallable[auth_service_pb2.RefreshSessionRequest, auth_service_pb2.Session]
     """RefreshSession exchanges a refresh token for new tokens. Each refresh
-    token works once; using an old one again ends the session.
+    token works once; using an old one again ends the session. Rules of the
+    company that changed, and an authenticator that was enrolled, count from here on.
 
-    Errors: REFRESH_TOKEN_INVALID, REFRESH_TOKEN_REUSED.
+    Errors: REFRESH_TOKEN_INVALID, REFRESH_TOKEN_REUSED, COMPANY_SUSPENDED (403).
     """
     Logout: aio.UnaryUnaryMultiCallable[auth_service_pb2.LogoutRequest, empty_pb2.Empty]
     """Logout ends the caller's session; its tokens stop working everywhere
@@ -52,7 +57,7 @@ class AuthServiceStub:
     AcceptInvitation: aio.UnaryUnaryMultiCallable[auth_service_pb2.AcceptInvitationRequest, auth_service_pb2.Session]
     """AcceptInvitation sets an invited person's first password and opens a session.
 
-    Errors: INVITATION_INVALID, PASSWORD_TOO_WEAK, LOGIN_THROTTLED.
+    Errors: INVITATION_INVALID, PASSWORD_TOO_WEAK, LOGIN_THROTTLED, COMPANY_SUSPENDED (403).
     """
     ChangePassword: aio.UnaryUnaryMultiCallable[auth_service_pb2.ChangePasswordRequest, empty_pb2.Empty]
     """ChangePassword replaces the caller's password and ends all their other sessions.
@@ -70,27 +75,29 @@ class AuthServiceStub:
     sessions of its owner. A code works once, for half an hour, and not after
     five wrong ones.
 
-    Errors: RESET_CODE_INVALID, PASSWORD_TOO_WEAK, LOGIN_THROTTLED.
+    Errors: RESET_CODE_INVALID, PASSWORD_TOO_WEAK, LOGIN_THROTTLED, COMPANY_SUSPENDED (403).
     """
-    EnrollTotp: aio.UnaryUnaryMultiCallable[auth_service_pb2.EnrollTotpRequest, auth_service_pb2.TotpEnrollment]
+    EnrollTotp: aio.UnaryUnaryMultiCallable[authenticator_pb2.EnrollTotpRequest, authenticator_pb2.TotpEnrollment]
     """EnrollTotp makes the secret of an authenticator (RFC 6238). Logins ask for
     its codes once ConfirmTotp has shown that it has the secret; enrolling anew
     before that replaces the secret.
 
     Errors: CREDENTIALS_INVALID, TOTP_ENABLED, LOGIN_THROTTLED.
     """
-    ConfirmTotp: aio.UnaryUnaryMultiCallable[auth_service_pb2.ConfirmTotpRequest, auth_service_pb2.BackupCodes]
+    ConfirmTotp: aio.UnaryUnaryMultiCallable[authenticator_pb2.ConfirmTotpRequest, authenticator_pb2.BackupCodes]
     """ConfirmTotp turns the authenticator on, and returns codes for when it is lost.
+    After five wrong codes the secret is forgotten, and has to be enrolled anew.
 
     Errors: TWO_FACTOR_INVALID, TOTP_NOT_ENROLLED, TOTP_ENABLED.
     """
-    DisableTotp: aio.UnaryUnaryMultiCallable[auth_service_pb2.DisableTotpRequest, empty_pb2.Empty]
-    """DisableTotp forgets the authenticator and its backup codes.
+    DisableTotp: aio.UnaryUnaryMultiCallable[authenticator_pb2.DisableTotpRequest, empty_pb2.Empty]
+    """DisableTotp forgets the authenticator and its backup codes, unless the
+    person's company wants everybody of their role to have one.
 
     Errors: CREDENTIALS_INVALID, TWO_FACTOR_REQUIRED, TWO_FACTOR_INVALID,
-    TOTP_NOT_ENROLLED, LOGIN_THROTTLED.
+    TOTP_NOT_ENROLLED, TWO_FACTOR_MANDATORY, LOGIN_THROTTLED.
     """
-    RegenerateBackupCodes: aio.UnaryUnaryMultiCallable[auth_service_pb2.RegenerateBackupCodesRequest, auth_service_pb2.BackupCodes]
+    RegenerateBackupCodes: aio.UnaryUnaryMultiCallable[authenticator_pb2.RegenerateBackupCodesRequest, authenticator_pb2.BackupCodes]
     """RegenerateBackupCodes returns new backup codes; the earlier ones stop working.
 
     Errors: CREDENTIALS_INVALID, TWO_FACTOR_REQUIRED, TWO_FACTOR_INVALID,
@@ -109,9 +116,12 @@ class AuthServiceServicer(metaclass=abc_1.ABCMeta):
         context: aio.ServicerContext[auth_service_pb2.LoginRequest, abc.Awaitable[auth_service_pb2.Session]],
     ) -> abc.Awaitable[auth_service_pb2.Session]:
         """Login opens a session with an e-mail address and a password, and a code of
-        the authenticator if the person has one.
+        the authenticator if the person has one. Whoever must have one by their
+        company's rule, and has none, gets a session with a `restriction`. A company
+        can limit the sessions of a person: the one used longest ago ends.
 
-        Errors: CREDENTIALS_INVALID, TWO_FACTOR_REQUIRED, TWO_FACTOR_INVALID, LOGIN_THROTTLED.
+        Errors: CREDENTIALS_INVALID, TWO_FACTOR_REQUIRED, TWO_FACTOR_INVALID, LOGIN_THROTTLED,
+        COMPANY_SUSPENDED (403).
         """
 
     @abc_1.abstractmethod
@@ -121,9 +131,10 @@ class AuthServiceServicer(metaclass=abc_1.ABCMeta):
         context: aio.ServicerContext[auth_service_pb2.RefreshSessionRequest, abc.Awaitable[auth_service_pb2.Session]],
     ) -> abc.Awaitable[auth_service_pb2.Session]:
         """RefreshSession exchanges a refresh token for new tokens. Each refresh
-        token works once; using an old one again ends the session.
+        token works once; using an old one again ends the session. Rules of the
+        company that changed, and an authenticator that was enrolled, count from here on.
 
-        Errors: REFRESH_TOKEN_INVALID, REFRESH_TOKEN_REUSED.
+        Errors: REFRESH_TOKEN_INVALID, REFRESH_TOKEN_REUSED, COMPANY_SUSPENDED (403).
         """
 
     @abc_1.abstractmethod
@@ -177,7 +188,7 @@ class AuthServiceServicer(metaclass=abc_1.ABCMeta):
     ) -> abc.Awaitable[auth_service_pb2.Session]:
         """AcceptInvitation sets an invited person's first password and opens a session.
 
-        Errors: INVITATION_INVALID, PASSWORD_TOO_WEAK, LOGIN_THROTTLED.
+        Errors: INVITATION_INVALID, PASSWORD_TOO_WEAK, LOGIN_THROTTLED, COMPANY_SUSPENDED (403).
         """
 
     @abc_1.abstractmethod
@@ -213,15 +224,15 @@ class AuthServiceServicer(metaclass=abc_1.ABCMeta):
         sessions of its owner. A code works once, for half an hour, and not after
         five wrong ones.
 
-        Errors: RESET_CODE_INVALID, PASSWORD_TOO_WEAK, LOGIN_THROTTLED.
+        Errors: RESET_CODE_INVALID, PASSWORD_TOO_WEAK, LOGIN_THROTTLED, COMPANY_SUSPENDED (403).
         """
 
     @abc_1.abstractmethod
     def EnrollTotp(
         self,
-        request: auth_service_pb2.EnrollTotpRequest,
-        context: aio.ServicerContext[auth_service_pb2.EnrollTotpRequest, abc.Awaitable[auth_service_pb2.TotpEnrollment]],
-    ) -> abc.Awaitable[auth_service_pb2.TotpEnrollment]:
+        request: authenticator_pb2.EnrollTotpRequest,
+        context: aio.ServicerContext[authenticator_pb2.EnrollTotpRequest, abc.Awaitable[authenticator_pb2.TotpEnrollment]],
+    ) -> abc.Awaitable[authenticator_pb2.TotpEnrollment]:
         """EnrollTotp makes the secret of an authenticator (RFC 6238). Logins ask for
         its codes once ConfirmTotp has shown that it has the secret; enrolling anew
         before that replaces the secret.
@@ -232,10 +243,11 @@ class AuthServiceServicer(metaclass=abc_1.ABCMeta):
     @abc_1.abstractmethod
     def ConfirmTotp(
         self,
-        request: auth_service_pb2.ConfirmTotpRequest,
-        context: aio.ServicerContext[auth_service_pb2.ConfirmTotpRequest, abc.Awaitable[auth_service_pb2.BackupCodes]],
-    ) -> abc.Awaitable[auth_service_pb2.BackupCodes]:
+        request: authenticator_pb2.ConfirmTotpRequest,
+        context: aio.ServicerContext[authenticator_pb2.ConfirmTotpRequest, abc.Awaitable[authenticator_pb2.BackupCodes]],
+    ) -> abc.Awaitable[authenticator_pb2.BackupCodes]:
         """ConfirmTotp turns the authenticator on, and returns codes for when it is lost.
+        After five wrong codes the secret is forgotten, and has to be enrolled anew.
 
         Errors: TWO_FACTOR_INVALID, TOTP_NOT_ENROLLED, TOTP_ENABLED.
         """
@@ -243,21 +255,22 @@ class AuthServiceServicer(metaclass=abc_1.ABCMeta):
     @abc_1.abstractmethod
     def DisableTotp(
         self,
-        request: auth_service_pb2.DisableTotpRequest,
-        context: aio.ServicerContext[auth_service_pb2.DisableTotpRequest, abc.Awaitable[empty_pb2.Empty]],
+        request: authenticator_pb2.DisableTotpRequest,
+        context: aio.ServicerContext[authenticator_pb2.DisableTotpRequest, abc.Awaitable[empty_pb2.Empty]],
     ) -> abc.Awaitable[empty_pb2.Empty]:
-        """DisableTotp forgets the authenticator and its backup codes.
+        """DisableTotp forgets the authenticator and its backup codes, unless the
+        person's company wants everybody of their role to have one.
 
         Errors: CREDENTIALS_INVALID, TWO_FACTOR_REQUIRED, TWO_FACTOR_INVALID,
-        TOTP_NOT_ENROLLED, LOGIN_THROTTLED.
+        TOTP_NOT_ENROLLED, TWO_FACTOR_MANDATORY, LOGIN_THROTTLED.
         """
 
     @abc_1.abstractmethod
     def RegenerateBackupCodes(
         self,
-        request: auth_service_pb2.RegenerateBackupCodesRequest,
-        context: aio.ServicerContext[auth_service_pb2.RegenerateBackupCodesRequest, abc.Awaitable[auth_service_pb2.BackupCodes]],
-    ) -> abc.Awaitable[auth_service_pb2.BackupCodes]:
+        request: authenticator_pb2.RegenerateBackupCodesRequest,
+        context: aio.ServicerContext[authenticator_pb2.RegenerateBackupCodesRequest, abc.Awaitable[authenticator_pb2.BackupCodes]],
+    ) -> abc.Awaitable[authenticator_pb2.BackupCodes]:
         """RegenerateBackupCodes returns new backup codes; the earlier ones stop working.
 
         Errors: CREDENTIALS_INVALID, TWO_FACTOR_REQUIRED, TWO_FACTOR_INVALID,

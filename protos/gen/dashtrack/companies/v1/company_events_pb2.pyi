@@ -44,7 +44,8 @@ class CompanyChanged(message.Message):
     """Version counts the company's changes from 1; a change of its plan's quotas is one of them."""
     state: company_pb2.Company.State.ValueType
     """State is whether the company may be worked with. On `STATE_DELETING` every consumer
-    erases what it holds of the company and then says so by `CompanyErased`.
+    erases what it holds of the company and then says so by `CompanyErased`. Until all have, it
+    comes again now and then, each time with a further version: whoever has erased says so again.
     """
     display_name: builtins.str
     """DisplayName is how the company is shown; empty once it is deleted."""

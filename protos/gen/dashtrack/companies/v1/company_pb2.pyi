@@ -70,6 +70,8 @@ class Company(message.Message):
     QUOTAS_FIELD_NUMBER: builtins.int
     SECURITY_FIELD_NUMBER: builtins.int
     ALERT_DEFAULTS_FIELD_NUMBER: builtins.int
+    SUSPENSION_FIELD_NUMBER: builtins.int
+    DELETION_FIELD_NUMBER: builtins.int
     company_id: builtins.str
     """Output only. CompanyId identifies the company, a UUID."""
     display_name: builtins.str
@@ -106,6 +108,14 @@ class Company(message.Message):
     def alert_defaults(self) -> AlertDefaults:
         """AlertDefaults are what new alert rules of the company start with."""
 
+    @builtins.property
+    def suspension(self) -> Suspension:
+        """Output only. Suspension is there while the company is suspended, and until it is deleted."""
+
+    @builtins.property
+    def deletion(self) -> Deletion:
+        """Output only. Deletion is how far the deletion of the company is; there once it was asked for."""
+
     def __init__(
         self,
         *,
@@ -121,10 +131,102 @@ class Company(message.Message):
         quotas: Quotas | None = ...,
         security: SecuritySettings | None = ...,
         alert_defaults: AlertDefaults | None = ...,
+        suspension: Suspension | None = ...,
+        deletion: Deletion | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["alert_defaults", b"alert_defaults", "create_time", b"create_time", "quotas", b"quotas", "security", b"security", "update_time", b"update_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["alert_defaults", b"alert_defaults", "create_time", b"create_time", "deletion", b"deletion", "quotas", b"quotas", "security", b"security", "suspension", b"suspension", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["alert_defaults", b"alert_defaults", "company_id", b"company_id", "create_time", b"create_time", "display_name", b"display_name", "etag", b"etag", "language_code", b"language_code", "plan_id", b"plan_id", "quotas", b"quotas", "security", b"security", "state", b"state", "time_zone", b"time_zone", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["alert_defaults", b"alert_defaults", "company_id", b"company_id", "create_time", b"create_time", "deletion", b"deletion", "display_name", b"display_name", "etag", b"etag", "language_code", b"language_code", "plan_id", b"plan_id", "quotas", b"quotas", "security", b"security", "state", b"state", "suspension", b"suspension", "time_zone", b"time_zone", "update_time", b"update_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class Suspension(message.Message):
+    """Suspension is since when and why a company is suspended."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    SUSPEND_TIME_FIELD_NUMBER: builtins.int
+    REASON_FIELD_NUMBER: builtins.int
+    reason: builtins.str
+    """Output only. Reason is what was given as the reason; empty if nothing was."""
+    @builtins.property
+    def suspend_time(self) -> timestamp_pb2.Timestamp:
+        """Output only. SuspendTime is when the company was suspended."""
+
+    def __init__(
+        self,
+        *,
+        suspend_time: timestamp_pb2.Timestamp | None = ...,
+        reason: builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = typing.Literal["suspend_time", b"suspend_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["reason", b"reason", "suspend_time", b"suspend_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class Deletion(message.Message):
+    """Deletion is how far the deletion of a company is."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    @typing.final
+    class Step(message.Message):
+        """Step is what one service has to erase."""
+
+        DESCRIPTOR: descriptor.Descriptor
+
+        SERVICE_FIELD_NUMBER: builtins.int
+        DONE_TIME_FIELD_NUMBER: builtins.int
+        service: builtins.str
+        """Output only. Service is the service, such as `users`."""
+        @builtins.property
+        def done_time(self) -> timestamp_pb2.Timestamp:
+            """Output only. DoneTime is when the service reported that it holds nothing of the company
+            any more; not set before.
+            """
+
+        def __init__(
+            self,
+            *,
+            service: builtins.str = ...,
+            done_time: timestamp_pb2.Timestamp | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = typing.Literal["done_time", b"done_time"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = typing.Literal["done_time", b"done_time", "service", b"service"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    REQUEST_TIME_FIELD_NUMBER: builtins.int
+    STEPS_FIELD_NUMBER: builtins.int
+    COMPLETE_TIME_FIELD_NUMBER: builtins.int
+    @builtins.property
+    def request_time(self) -> timestamp_pb2.Timestamp:
+        """Output only. RequestTime is when the deletion was asked for."""
+
+    @builtins.property
+    def steps(self) -> containers.RepeatedCompositeFieldContainer[Deletion.Step]:
+        """Output only. Steps are what the other services have to erase, each at its own pace; what
+        companies itself holds goes last.
+        """
+
+    @builtins.property
+    def complete_time(self) -> timestamp_pb2.Timestamp:
+        """Output only. CompleteTime is when the last of the company was gone; not set before."""
+
+    def __init__(
+        self,
+        *,
+        request_time: timestamp_pb2.Timestamp | None = ...,
+        steps: abc.Iterable[Deletion.Step] | None = ...,
+        complete_time: timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = typing.Literal["complete_time", b"complete_time", "request_time", b"request_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["complete_time", b"complete_time", "request_time", b"request_time", "steps", b"steps"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

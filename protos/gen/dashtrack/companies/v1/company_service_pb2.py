@@ -29,7 +29,7 @@ from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n,dashtrack/companies/v1/company_service.proto\x12\x16\x64\x61shtrack.companies.v1\x1a\x1b\x62uf/validate/validate.proto\x1a$dashtrack/companies/v1/company.proto\x1a\"dashtrack/options/v1/options.proto\x1a\x1cgoogle/api/annotations.proto\x1a google/protobuf/field_mask.proto\"\xd4\x01\n\x14\x43reateCompanyRequest\x12\x38\n\x07\x63ompany\x18\x01 \x01(\x0b\x32\x1f.dashtrack.companies.v1.CompanyB\x06\xbaH\x03\xc8\x01\x01\x12\x1f\n\nrequest_id\x18\x02 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01:a\xbaH^\x1a\\\n\x17\x63reate_company.required\x12 company.display_name is required\x1a\x1fthis.company.display_name != \'\'\"1\n\x11GetCompanyRequest\x12\x1c\n\ncompany_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"S\n\x14ListCompaniesRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08\"d\n\x15ListCompaniesResponse\x12\x32\n\tcompanies\x18\x01 \x03(\x0b\x32\x1f.dashtrack.companies.v1.Company\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x81\x01\n\x14UpdateCompanyRequest\x12\x38\n\x07\x63ompany\x18\x01 \x01(\x0b\x32\x1f.dashtrack.companies.v1.CompanyB\x06\xbaH\x03\xc8\x01\x01\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask2\xe2\x04\n\x0e\x43ompanyService\x12\x83\x01\n\rCreateCompany\x12,.dashtrack.companies.v1.CreateCompanyRequest\x1a\x1f.dashtrack.companies.v1.Company\"#\xa2\xbb\x18\x07\x08\x02\x12\x01\x01\x18\x02\x82\xd3\xe4\x93\x02\x12\"\r/v1/companies:\x01*\x12\x8e\x01\n\nGetCompany\x12).dashtrack.companies.v1.GetCompanyRequest\x1a\x1f.dashtrack.companies.v1.Company\"4\x90\x02\x01\xa2\xbb\x18\x0b\x08\x02\x12\x05\x01\x02\x03\x04\x05\x18\x02\x82\xd3\xe4\x93\x02\x1c\x12\x1a/v1/companies/{company_id}\x12\x93\x01\n\rListCompanies\x12,.dashtrack.companies.v1.ListCompaniesRequest\x1a-.dashtrack.companies.v1.ListCompaniesResponse\"%\x90\x02\x01\xa2\xbb\x18\t\x08\x02\x12\x03\x01\x02\x03\x18\x02\x82\xd3\xe4\x93\x02\x0f\x12\r/v1/companies\x12\xa2\x01\n\rUpdateCompany\x12,.dashtrack.companies.v1.UpdateCompanyRequest\x1a\x1f.dashtrack.companies.v1.Company\"B\x90\x02\x02\xa2\xbb\x18\x08\x08\x02\x12\x02\x01\x02\x18\x02\x82\xd3\xe4\x93\x02-2\"/v1/companies/{company.company_id}:\x07\x63ompanyb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n,dashtrack/companies/v1/company_service.proto\x12\x16\x64\x61shtrack.companies.v1\x1a\x1b\x62uf/validate/validate.proto\x1a$dashtrack/companies/v1/company.proto\x1a\"dashtrack/options/v1/options.proto\x1a\x1cgoogle/api/annotations.proto\x1a google/protobuf/field_mask.proto\"\xd4\x01\n\x14\x43reateCompanyRequest\x12\x38\n\x07\x63ompany\x18\x01 \x01(\x0b\x32\x1f.dashtrack.companies.v1.CompanyB\x06\xbaH\x03\xc8\x01\x01\x12\x1f\n\nrequest_id\x18\x02 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01:a\xbaH^\x1a\\\n\x17\x63reate_company.required\x12 company.display_name is required\x1a\x1fthis.company.display_name != \'\'\"1\n\x11GetCompanyRequest\x12\x1c\n\ncompany_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"\xbc\x02\n\x14ListCompaniesRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x10\x12>\n\x05state\x18\x03 \x01(\x0e\x32%.dashtrack.companies.v1.Company.StateB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x31\n\x07plan_id\x18\x04 \x01(\tB \xbaH\x1dr\x18\x32\x16^[a-z][a-z0-9-]{0,31}$\xd8\x01\x01\x12\x16\n\x05query\x18\x05 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12\x46\n\x08order_by\x18\x06 \x01(\tB4\xbaH1r/2-^((create_time|display_name)( (asc|desc))?)?$\x12\x14\n\x0cshow_deleted\x18\x07 \x01(\x08\"d\n\x15ListCompaniesResponse\x12\x32\n\tcompanies\x18\x01 \x03(\x0b\x32\x1f.dashtrack.companies.v1.Company\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x81\x01\n\x14UpdateCompanyRequest\x12\x38\n\x07\x63ompany\x18\x01 \x01(\x0b\x32\x1f.dashtrack.companies.v1.CompanyB\x06\xbaH\x03\xc8\x01\x01\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\"O\n\x15SuspendCompanyRequest\x12\x1c\n\ncompany_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x18\n\x06reason\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xf4\x03\"4\n\x14ResumeCompanyRequest\x12\x1c\n\ncompany_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"4\n\x14\x44\x65leteCompanyRequest\x12\x1c\n\ncompany_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x32\xb2\x08\n\x0e\x43ompanyService\x12\x83\x01\n\rCreateCompany\x12,.dashtrack.companies.v1.CreateCompanyRequest\x1a\x1f.dashtrack.companies.v1.Company\"#\xa2\xbb\x18\x07\x08\x02\x12\x01\x01\x18\x02\x82\xd3\xe4\x93\x02\x12\"\r/v1/companies:\x01*\x12\x8e\x01\n\nGetCompany\x12).dashtrack.companies.v1.GetCompanyRequest\x1a\x1f.dashtrack.companies.v1.Company\"4\x90\x02\x01\xa2\xbb\x18\x0b\x08\x02\x12\x05\x01\x02\x03\x04\x05\x18\x02\x82\xd3\xe4\x93\x02\x1c\x12\x1a/v1/companies/{company_id}\x12\x93\x01\n\rListCompanies\x12,.dashtrack.companies.v1.ListCompaniesRequest\x1a-.dashtrack.companies.v1.ListCompaniesResponse\"%\x90\x02\x01\xa2\xbb\x18\t\x08\x02\x12\x03\x01\x02\x03\x18\x02\x82\xd3\xe4\x93\x02\x0f\x12\r/v1/companies\x12\xa2\x01\n\rUpdateCompany\x12,.dashtrack.companies.v1.UpdateCompanyRequest\x1a\x1f.dashtrack.companies.v1.Company\"B\x90\x02\x02\xa2\xbb\x18\x08\x08\x02\x12\x02\x01\x02\x18\x02\x82\xd3\xe4\x93\x02-2\"/v1/companies/{company.company_id}:\x07\x63ompany\x12\x9d\x01\n\x0eSuspendCompany\x12-.dashtrack.companies.v1.SuspendCompanyRequest\x1a\x1f.dashtrack.companies.v1.Company\";\x90\x02\x02\xa2\xbb\x18\x07\x08\x02\x12\x01\x01\x18\x02\x82\xd3\xe4\x93\x02\'\"\"/v1/companies/{company_id}:suspend:\x01*\x12\x9a\x01\n\rResumeCompany\x12,.dashtrack.companies.v1.ResumeCompanyRequest\x1a\x1f.dashtrack.companies.v1.Company\":\x90\x02\x02\xa2\xbb\x18\x07\x08\x02\x12\x01\x01\x18\x02\x82\xd3\xe4\x93\x02&\"!/v1/companies/{company_id}:resume:\x01*\x12\x90\x01\n\rDeleteCompany\x12,.dashtrack.companies.v1.DeleteCompanyRequest\x1a\x1f.dashtrack.companies.v1.Company\"0\x90\x02\x02\xa2\xbb\x18\x07\x08\x02\x12\x01\x01\x18\x02\x82\xd3\xe4\x93\x02\x1c*\x1a/v1/companies/{company_id}b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -47,9 +47,25 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTCOMPANIESREQUEST'].fields_by_name['page_size']._loaded_options = None
   _globals['_LISTCOMPANIESREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\007\032\005\030\350\007(\000'
   _globals['_LISTCOMPANIESREQUEST'].fields_by_name['page_token']._loaded_options = None
-  _globals['_LISTCOMPANIESREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\005r\003\030\200\010'
+  _globals['_LISTCOMPANIESREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\005r\003\030\200\020'
+  _globals['_LISTCOMPANIESREQUEST'].fields_by_name['state']._loaded_options = None
+  _globals['_LISTCOMPANIESREQUEST'].fields_by_name['state']._serialized_options = b'\272H\005\202\001\002\020\001'
+  _globals['_LISTCOMPANIESREQUEST'].fields_by_name['plan_id']._loaded_options = None
+  _globals['_LISTCOMPANIESREQUEST'].fields_by_name['plan_id']._serialized_options = b'\272H\035r\0302\026^[a-z][a-z0-9-]{0,31}$\330\001\001'
+  _globals['_LISTCOMPANIESREQUEST'].fields_by_name['query']._loaded_options = None
+  _globals['_LISTCOMPANIESREQUEST'].fields_by_name['query']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_LISTCOMPANIESREQUEST'].fields_by_name['order_by']._loaded_options = None
+  _globals['_LISTCOMPANIESREQUEST'].fields_by_name['order_by']._serialized_options = b'\272H1r/2-^((create_time|display_name)( (asc|desc))?)?$'
   _globals['_UPDATECOMPANYREQUEST'].fields_by_name['company']._loaded_options = None
   _globals['_UPDATECOMPANYREQUEST'].fields_by_name['company']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_SUSPENDCOMPANYREQUEST'].fields_by_name['company_id']._loaded_options = None
+  _globals['_SUSPENDCOMPANYREQUEST'].fields_by_name['company_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_SUSPENDCOMPANYREQUEST'].fields_by_name['reason']._loaded_options = None
+  _globals['_SUSPENDCOMPANYREQUEST'].fields_by_name['reason']._serialized_options = b'\272H\005r\003\030\364\003'
+  _globals['_RESUMECOMPANYREQUEST'].fields_by_name['company_id']._loaded_options = None
+  _globals['_RESUMECOMPANYREQUEST'].fields_by_name['company_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_DELETECOMPANYREQUEST'].fields_by_name['company_id']._loaded_options = None
+  _globals['_DELETECOMPANYREQUEST'].fields_by_name['company_id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_COMPANYSERVICE'].methods_by_name['CreateCompany']._loaded_options = None
   _globals['_COMPANYSERVICE'].methods_by_name['CreateCompany']._serialized_options = b'\242\273\030\007\010\002\022\001\001\030\002\202\323\344\223\002\022\"\r/v1/companies:\001*'
   _globals['_COMPANYSERVICE'].methods_by_name['GetCompany']._loaded_options = None
@@ -58,16 +74,28 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_COMPANYSERVICE'].methods_by_name['ListCompanies']._serialized_options = b'\220\002\001\242\273\030\t\010\002\022\003\001\002\003\030\002\202\323\344\223\002\017\022\r/v1/companies'
   _globals['_COMPANYSERVICE'].methods_by_name['UpdateCompany']._loaded_options = None
   _globals['_COMPANYSERVICE'].methods_by_name['UpdateCompany']._serialized_options = b'\220\002\002\242\273\030\010\010\002\022\002\001\002\030\002\202\323\344\223\002-2\"/v1/companies/{company.company_id}:\007company'
+  _globals['_COMPANYSERVICE'].methods_by_name['SuspendCompany']._loaded_options = None
+  _globals['_COMPANYSERVICE'].methods_by_name['SuspendCompany']._serialized_options = b'\220\002\002\242\273\030\007\010\002\022\001\001\030\002\202\323\344\223\002\'\"\"/v1/companies/{company_id}:suspend:\001*'
+  _globals['_COMPANYSERVICE'].methods_by_name['ResumeCompany']._loaded_options = None
+  _globals['_COMPANYSERVICE'].methods_by_name['ResumeCompany']._serialized_options = b'\220\002\002\242\273\030\007\010\002\022\001\001\030\002\202\323\344\223\002&\"!/v1/companies/{company_id}:resume:\001*'
+  _globals['_COMPANYSERVICE'].methods_by_name['DeleteCompany']._loaded_options = None
+  _globals['_COMPANYSERVICE'].methods_by_name['DeleteCompany']._serialized_options = b'\220\002\002\242\273\030\007\010\002\022\001\001\030\002\202\323\344\223\002\034*\032/v1/companies/{company_id}'
   _globals['_CREATECOMPANYREQUEST']._serialized_start=240
   _globals['_CREATECOMPANYREQUEST']._serialized_end=452
   _globals['_GETCOMPANYREQUEST']._serialized_start=454
   _globals['_GETCOMPANYREQUEST']._serialized_end=503
-  _globals['_LISTCOMPANIESREQUEST']._serialized_start=505
-  _globals['_LISTCOMPANIESREQUEST']._serialized_end=588
-  _globals['_LISTCOMPANIESRESPONSE']._serialized_start=590
-  _globals['_LISTCOMPANIESRESPONSE']._serialized_end=690
-  _globals['_UPDATECOMPANYREQUEST']._serialized_start=693
-  _globals['_UPDATECOMPANYREQUEST']._serialized_end=822
-  _globals['_COMPANYSERVICE']._serialized_start=825
-  _globals['_COMPANYSERVICE']._serialized_end=1435
+  _globals['_LISTCOMPANIESREQUEST']._serialized_start=506
+  _globals['_LISTCOMPANIESREQUEST']._serialized_end=822
+  _globals['_LISTCOMPANIESRESPONSE']._serialized_start=824
+  _globals['_LISTCOMPANIESRESPONSE']._serialized_end=924
+  _globals['_UPDATECOMPANYREQUEST']._serialized_start=927
+  _globals['_UPDATECOMPANYREQUEST']._serialized_end=1056
+  _globals['_SUSPENDCOMPANYREQUEST']._serialized_start=1058
+  _globals['_SUSPENDCOMPANYREQUEST']._serialized_end=1137
+  _globals['_RESUMECOMPANYREQUEST']._serialized_start=1139
+  _globals['_RESUMECOMPANYREQUEST']._serialized_end=1191
+  _globals['_DELETECOMPANYREQUEST']._serialized_start=1193
+  _globals['_DELETECOMPANYREQUEST']._serialized_end=1245
+  _globals['_COMPANYSERVICE']._serialized_start=1248
+  _globals['_COMPANYSERVICE']._serialized_end=2322
 # @@protoc_insertion_point(module_scope)

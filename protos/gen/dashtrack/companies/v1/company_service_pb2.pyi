@@ -76,19 +76,43 @@ class ListCompaniesRequest(message.Message):
 
     PAGE_SIZE_FIELD_NUMBER: builtins.int
     PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    STATE_FIELD_NUMBER: builtins.int
+    PLAN_ID_FIELD_NUMBER: builtins.int
+    QUERY_FIELD_NUMBER: builtins.int
+    ORDER_BY_FIELD_NUMBER: builtins.int
+    SHOW_DELETED_FIELD_NUMBER: builtins.int
     page_size: builtins.int
     """PageSize is the most companies to return; 50 if 0, 1,000 at most."""
     page_token: builtins.str
-    """PageToken is `next_page_token` of the page before."""
+    """PageToken is `next_page_token` of the page before, with the same filters and order."""
+    state: company_pb2.Company.State.ValueType
+    """State restricts to companies in this state."""
+    plan_id: builtins.str
+    """PlanId restricts to companies on this plan."""
+    query: builtins.str
+    """Query restricts to companies in whose name each of its words occurs, also within a word;
+    case and accents don't count. At most 100 characters.
+    """
+    order_by: builtins.str
+    """OrderBy is `create_time` or `display_name`, alone or followed by ` asc` or ` desc`. Case
+    and accents of names don't count. Defaults to `create_time`.
+    """
+    show_deleted: builtins.bool
+    """ShowDeleted lists what is left of deleted companies as well; so does `state: STATE_DELETED`."""
     def __init__(
         self,
         *,
         page_size: builtins.int = ...,
         page_token: builtins.str = ...,
+        state: company_pb2.Company.State.ValueType = ...,
+        plan_id: builtins.str = ...,
+        query: builtins.str = ...,
+        order_by: builtins.str = ...,
+        show_deleted: builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "plan_id", b"plan_id", "query", b"query", "show_deleted", b"show_deleted", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -132,8 +156,9 @@ class UpdateCompanyRequest(message.Message):
 
     @builtins.property
     def update_mask(self) -> field_mask_pb2.FieldMask:
-        """UpdateMask names the fields to change: `display_name`, `time_zone`,
-        `language_code`. Left out, those set in `company` are changed.
+        """UpdateMask names the fields to change: `display_name`, `time_zone`, `language_code`,
+        `plan_id`, `security`, `alert_defaults`, or fields of the last two, such as
+        `security.two_factor_roles`. Left out, those set in `company` are changed.
         """
 
     def __init__(
@@ -145,5 +170,69 @@ class UpdateCompanyRequest(message.Message):
     _HasFieldArgType: _TypeAlias = typing.Literal["company", b"company", "update_mask", b"update_mask"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
     _ClearFieldArgType: _TypeAlias = typing.Literal["company", b"company", "update_mask", b"update_mask"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class SuspendCompanyRequest(message.Message):
+    """SuspendCompanyRequest names a company."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    COMPANY_ID_FIELD_NUMBER: builtins.int
+    REASON_FIELD_NUMBER: builtins.int
+    company_id: builtins.str
+    """Required. CompanyId is the company's id."""
+    reason: builtins.str
+    """Reason is kept for those who ask later; at most 500 characters."""
+    def __init__(
+        self,
+        *,
+        company_id: builtins.str = ...,
+        reason: builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["company_id", b"company_id", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class ResumeCompanyRequest(message.Message):
+    """ResumeCompanyRequest names a company."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    COMPANY_ID_FIELD_NUMBER: builtins.int
+    company_id: builtins.str
+    """Required. CompanyId is the company's id."""
+    def __init__(
+        self,
+        *,
+        company_id: builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["company_id", b"company_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class DeleteCompanyRequest(message.Message):
+    """DeleteCompanyRequest names a company."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    COMPANY_ID_FIELD_NUMBER: builtins.int
+    company_id: builtins.str
+    """Required. CompanyId is the company's id."""
+    def __init__(
+        self,
+        *,
+        company_id: builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["company_id", b"company_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...

@@ -56,6 +56,21 @@ class CompanyServiceStub:
                 request_serializer=dashtrack_dot_companies_dot_v1_dot_company__service__pb2.UpdateCompanyRequest.SerializeToString,
                 response_deserializer=dashtrack_dot_companies_dot_v1_dot_company__pb2.Company.FromString,
                 _registered_method=True)
+        self.SuspendCompany = channel.unary_unary(
+                '/dashtrack.companies.v1.CompanyService/SuspendCompany',
+                request_serializer=dashtrack_dot_companies_dot_v1_dot_company__service__pb2.SuspendCompanyRequest.SerializeToString,
+                response_deserializer=dashtrack_dot_companies_dot_v1_dot_company__pb2.Company.FromString,
+                _registered_method=True)
+        self.ResumeCompany = channel.unary_unary(
+                '/dashtrack.companies.v1.CompanyService/ResumeCompany',
+                request_serializer=dashtrack_dot_companies_dot_v1_dot_company__service__pb2.ResumeCompanyRequest.SerializeToString,
+                response_deserializer=dashtrack_dot_companies_dot_v1_dot_company__pb2.Company.FromString,
+                _registered_method=True)
+        self.DeleteCompany = channel.unary_unary(
+                '/dashtrack.companies.v1.CompanyService/DeleteCompany',
+                request_serializer=dashtrack_dot_companies_dot_v1_dot_company__service__pb2.DeleteCompanyRequest.SerializeToString,
+                response_deserializer=dashtrack_dot_companies_dot_v1_dot_company__pb2.Company.FromString,
+                _registered_method=True)
 
 
 class CompanyServiceServicer:
@@ -65,7 +80,7 @@ class CompanyServiceServicer:
     def CreateCompany(self, request, context):
         """CreateCompany adds a company.
 
-        Errors: COMPANY_NAME_TAKEN, REQUEST_ID_REUSED.
+        Errors: COMPANY_NAME_TAKEN, PLAN_NOT_FOUND, PLAN_RETIRED, REQUEST_ID_REUSED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -81,7 +96,8 @@ class CompanyServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListCompanies(self, request, context):
-        """ListCompanies lists the companies in reach, oldest first.
+        """ListCompanies lists the companies in reach, oldest first unless told otherwise. Going on
+        from page to page skips none and repeats none, whichever are added meanwhile.
 
         Errors: PAGE_TOKEN_INVALID.
         """
@@ -90,9 +106,43 @@ class CompanyServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UpdateCompany(self, request, context):
-        """UpdateCompany changes a company's name, time zone or language.
+        """UpdateCompany changes a company's name, time zone, language, demands of logins, alert
+        defaults or plan. Only `master` may name the plan. A plan that allows less than the company
+        uses takes nothing away: further things are refused until there are few enough.
 
-        Errors: COMPANY_NOT_FOUND, COMPANY_NAME_TAKEN, UPDATE_MASK_INVALID, EDIT_CONFLICT.
+        Errors: COMPANY_NOT_FOUND, COMPANY_NAME_TAKEN, COMPANY_DELETING, PLAN_NOT_FOUND,
+        PLAN_RETIRED, PERMISSION_DENIED, UPDATE_MASK_INVALID, EDIT_CONFLICT.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SuspendCompany(self, request, context):
+        """SuspendCompany shuts out a company's people and devices within seconds, until it is
+        resumed. Nothing is lost; devices keep what they measure. Suspending again changes nothing.
+
+        Errors: COMPANY_NOT_FOUND, COMPANY_DELETING.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResumeCompany(self, request, context):
+        """ResumeCompany lets a suspended company's people log in again and its devices go on.
+        Resuming an active company changes nothing.
+
+        Errors: COMPANY_NOT_FOUND, COMPANY_DELETING.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteCompany(self, request, context):
+        """DeleteCompany erases a suspended company for good: everything of it in every service. It
+        takes a while; `deletion` in the answers of GetCompany says how far it is. In the end an id
+        and the times of the deletion are left. Deleting again changes nothing.
+
+        Errors: COMPANY_NOT_FOUND, COMPANY_NOT_SUSPENDED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -119,6 +169,21 @@ def add_CompanyServiceServicer_to_server(servicer, server):
             'UpdateCompany': grpc.unary_unary_rpc_method_handler(
                     servicer.UpdateCompany,
                     request_deserializer=dashtrack_dot_companies_dot_v1_dot_company__service__pb2.UpdateCompanyRequest.FromString,
+                    response_serializer=dashtrack_dot_companies_dot_v1_dot_company__pb2.Company.SerializeToString,
+            ),
+            'SuspendCompany': grpc.unary_unary_rpc_method_handler(
+                    servicer.SuspendCompany,
+                    request_deserializer=dashtrack_dot_companies_dot_v1_dot_company__service__pb2.SuspendCompanyRequest.FromString,
+                    response_serializer=dashtrack_dot_companies_dot_v1_dot_company__pb2.Company.SerializeToString,
+            ),
+            'ResumeCompany': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResumeCompany,
+                    request_deserializer=dashtrack_dot_companies_dot_v1_dot_company__service__pb2.ResumeCompanyRequest.FromString,
+                    response_serializer=dashtrack_dot_companies_dot_v1_dot_company__pb2.Company.SerializeToString,
+            ),
+            'DeleteCompany': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteCompany,
+                    request_deserializer=dashtrack_dot_companies_dot_v1_dot_company__service__pb2.DeleteCompanyRequest.FromString,
                     response_serializer=dashtrack_dot_companies_dot_v1_dot_company__pb2.Company.SerializeToString,
             ),
     }
@@ -230,6 +295,87 @@ class CompanyService:
             target,
             '/dashtrack.companies.v1.CompanyService/UpdateCompany',
             dashtrack_dot_companies_dot_v1_dot_company__service__pb2.UpdateCompanyRequest.SerializeToString,
+            dashtrack_dot_companies_dot_v1_dot_company__pb2.Company.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SuspendCompany(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dashtrack.companies.v1.CompanyService/SuspendCompany',
+            dashtrack_dot_companies_dot_v1_dot_company__service__pb2.SuspendCompanyRequest.SerializeToString,
+            dashtrack_dot_companies_dot_v1_dot_company__pb2.Company.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResumeCompany(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dashtrack.companies.v1.CompanyService/ResumeCompany',
+            dashtrack_dot_companies_dot_v1_dot_company__service__pb2.ResumeCompanyRequest.SerializeToString,
+            dashtrack_dot_companies_dot_v1_dot_company__pb2.Company.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteCompany(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dashtrack.companies.v1.CompanyService/DeleteCompany',
+            dashtrack_dot_companies_dot_v1_dot_company__service__pb2.DeleteCompanyRequest.SerializeToString,
             dashtrack_dot_companies_dot_v1_dot_company__pb2.Company.FromString,
             options,
             channel_credentials,

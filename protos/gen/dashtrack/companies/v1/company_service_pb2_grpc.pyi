@@ -20,7 +20,7 @@ class CompanyServiceStub:
     CreateCompany: aio.UnaryUnaryMultiCallable[company_service_pb2.CreateCompanyRequest, company_pb2.Company]
     """CreateCompany adds a company.
 
-    Errors: COMPANY_NAME_TAKEN, REQUEST_ID_REUSED.
+    Errors: COMPANY_NAME_TAKEN, PLAN_NOT_FOUND, PLAN_RETIRED, REQUEST_ID_REUSED.
     """
     GetCompany: aio.UnaryUnaryMultiCallable[company_service_pb2.GetCompanyRequest, company_pb2.Company]
     """GetCompany returns a company.
@@ -28,14 +28,37 @@ class CompanyServiceStub:
     Errors: COMPANY_NOT_FOUND.
     """
     ListCompanies: aio.UnaryUnaryMultiCallable[company_service_pb2.ListCompaniesRequest, company_service_pb2.ListCompaniesResponse]
-    """ListCompanies lists the companies in reach, oldest first.
+    """ListCompanies lists the companies in reach, oldest first unless told otherwise. Going on
+    from page to page skips none and repeats none, whichever are added meanwhile.
 
     Errors: PAGE_TOKEN_INVALID.
     """
     UpdateCompany: aio.UnaryUnaryMultiCallable[company_service_pb2.UpdateCompanyRequest, company_pb2.Company]
-    """UpdateCompany changes a company's name, time zone or language.
+    """UpdateCompany changes a company's name, time zone, language, demands of logins, alert
+    defaults or plan. Only `master` may name the plan. A plan that allows less than the company
+    uses takes nothing away: further things are refused until there are few enough.
 
-    Errors: COMPANY_NOT_FOUND, COMPANY_NAME_TAKEN, UPDATE_MASK_INVALID, EDIT_CONFLICT.
+    Errors: COMPANY_NOT_FOUND, COMPANY_NAME_TAKEN, COMPANY_DELETING, PLAN_NOT_FOUND,
+    PLAN_RETIRED, PERMISSION_DENIED, UPDATE_MASK_INVALID, EDIT_CONFLICT.
+    """
+    SuspendCompany: aio.UnaryUnaryMultiCallable[company_service_pb2.SuspendCompanyRequest, company_pb2.Company]
+    """SuspendCompany shuts out a company's people and devices within seconds, until it is
+    resumed. Nothing is lost; devices keep what they measure. Suspending again changes nothing.
+
+    Errors: COMPANY_NOT_FOUND, COMPANY_DELETING.
+    """
+    ResumeCompany: aio.UnaryUnaryMultiCallable[company_service_pb2.ResumeCompanyRequest, company_pb2.Company]
+    """ResumeCompany lets a suspended company's people log in again and its devices go on.
+    Resuming an active company changes nothing.
+
+    Errors: COMPANY_NOT_FOUND, COMPANY_DELETING.
+    """
+    DeleteCompany: aio.UnaryUnaryMultiCallable[company_service_pb2.DeleteCompanyRequest, company_pb2.Company]
+    """DeleteCompany erases a suspended company for good: everything of it in every service. It
+    takes a while; `deletion` in the answers of GetCompany says how far it is. In the end an id
+    and the times of the deletion are left. Deleting again changes nothing.
+
+    Errors: COMPANY_NOT_FOUND, COMPANY_NOT_SUSPENDED.
     """
 
 class CompanyServiceServicer(metaclass=abc_1.ABCMeta):
@@ -49,7 +72,7 @@ class CompanyServiceServicer(metaclass=abc_1.ABCMeta):
     ) -> abc.Awaitable[company_pb2.Company]:
         """CreateCompany adds a company.
 
-        Errors: COMPANY_NAME_TAKEN, REQUEST_ID_REUSED.
+        Errors: COMPANY_NAME_TAKEN, PLAN_NOT_FOUND, PLAN_RETIRED, REQUEST_ID_REUSED.
         """
 
     @abc_1.abstractmethod
@@ -69,7 +92,8 @@ class CompanyServiceServicer(metaclass=abc_1.ABCMeta):
         request: company_service_pb2.ListCompaniesRequest,
         context: aio.ServicerContext[company_service_pb2.ListCompaniesRequest, abc.Awaitable[company_service_pb2.ListCompaniesResponse]],
     ) -> abc.Awaitable[company_service_pb2.ListCompaniesResponse]:
-        """ListCompanies lists the companies in reach, oldest first.
+        """ListCompanies lists the companies in reach, oldest first unless told otherwise. Going on
+        from page to page skips none and repeats none, whichever are added meanwhile.
 
         Errors: PAGE_TOKEN_INVALID.
         """
@@ -80,9 +104,49 @@ class CompanyServiceServicer(metaclass=abc_1.ABCMeta):
         request: company_service_pb2.UpdateCompanyRequest,
         context: aio.ServicerContext[company_service_pb2.UpdateCompanyRequest, abc.Awaitable[company_pb2.Company]],
     ) -> abc.Awaitable[company_pb2.Company]:
-        """UpdateCompany changes a company's name, time zone or language.
+        """UpdateCompany changes a company's name, time zone, language, demands of logins, alert
+        defaults or plan. Only `master` may name the plan. A plan that allows less than the company
+        uses takes nothing away: further things are refused until there are few enough.
 
-        Errors: COMPANY_NOT_FOUND, COMPANY_NAME_TAKEN, UPDATE_MASK_INVALID, EDIT_CONFLICT.
+        Errors: COMPANY_NOT_FOUND, COMPANY_NAME_TAKEN, COMPANY_DELETING, PLAN_NOT_FOUND,
+        PLAN_RETIRED, PERMISSION_DENIED, UPDATE_MASK_INVALID, EDIT_CONFLICT.
+        """
+
+    @abc_1.abstractmethod
+    def SuspendCompany(
+        self,
+        request: company_service_pb2.SuspendCompanyRequest,
+        context: aio.ServicerContext[company_service_pb2.SuspendCompanyRequest, abc.Awaitable[company_pb2.Company]],
+    ) -> abc.Awaitable[company_pb2.Company]:
+        """SuspendCompany shuts out a company's people and devices within seconds, until it is
+        resumed. Nothing is lost; devices keep what they measure. Suspending again changes nothing.
+
+        Errors: COMPANY_NOT_FOUND, COMPANY_DELETING.
+        """
+
+    @abc_1.abstractmethod
+    def ResumeCompany(
+        self,
+        request: company_service_pb2.ResumeCompanyRequest,
+        context: aio.ServicerContext[company_service_pb2.ResumeCompanyRequest, abc.Awaitable[company_pb2.Company]],
+    ) -> abc.Awaitable[company_pb2.Company]:
+        """ResumeCompany lets a suspended company's people log in again and its devices go on.
+        Resuming an active company changes nothing.
+
+        Errors: COMPANY_NOT_FOUND, COMPANY_DELETING.
+        """
+
+    @abc_1.abstractmethod
+    def DeleteCompany(
+        self,
+        request: company_service_pb2.DeleteCompanyRequest,
+        context: aio.ServicerContext[company_service_pb2.DeleteCompanyRequest, abc.Awaitable[company_pb2.Company]],
+    ) -> abc.Awaitable[company_pb2.Company]:
+        """DeleteCompany erases a suspended company for good: everything of it in every service. It
+        takes a while; `deletion` in the answers of GetCompany says how far it is. In the end an id
+        and the times of the deletion are left. Deleting again changes nothing.
+
+        Errors: COMPANY_NOT_FOUND, COMPANY_NOT_SUSPENDED.
         """
 
 def add_CompanyServiceServicer_to_server(servicer: CompanyServiceServicer, server: aio.Server) -> None: ...

@@ -95,6 +95,10 @@ class _ErrorReasonEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_ErrorReaso
     """ERROR_REASON_TOKEN_REVOKED: the session or the device was ended. Status UNAUTHENTICATED."""
     ERROR_REASON_TOKEN_AUDIENCE: _ErrorReason.ValueType  # 24
     """ERROR_REASON_TOKEN_AUDIENCE: a valid token of another kind of caller. Status PERMISSION_DENIED."""
+    ERROR_REASON_TWO_FACTOR_ENROLLMENT_REQUIRED: _ErrorReason.ValueType  # 25
+    """ERROR_REASON_TWO_FACTOR_ENROLLMENT_REQUIRED: the person must have a second factor and has none: enrol an
+    authenticator, confirm it and refresh the session. Status PERMISSION_DENIED.
+    """
     ERROR_REASON_CREDENTIALS_INVALID: _ErrorReason.ValueType  # 40
     """ERROR_REASON_CREDENTIALS_INVALID: unknown e-mail or wrong password, deliberately not saying which. Status UNAUTHENTICATED."""
     ERROR_REASON_REFRESH_TOKEN_INVALID: _ErrorReason.ValueType  # 41
@@ -106,7 +110,10 @@ class _ErrorReasonEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_ErrorReaso
     ERROR_REASON_INVITATION_INVALID: _ErrorReason.ValueType  # 43
     """ERROR_REASON_INVITATION_INVALID: the invitation is unknown, used or expired. Status FAILED_PRECONDITION."""
     ERROR_REASON_PASSWORD_TOO_WEAK: _ErrorReason.ValueType  # 44
-    """ERROR_REASON_PASSWORD_TOO_WEAK: choose a longer or less common password. Status INVALID_ARGUMENT."""
+    """ERROR_REASON_PASSWORD_TOO_WEAK: choose a longer or less common password; the field violation says
+    what is wrong with it. Metadata: `weakness`, which is `TOO_SHORT`, `COMMON` or `GUESSABLE`.
+    Status INVALID_ARGUMENT.
+    """
     ERROR_REASON_LOGIN_THROTTLED: _ErrorReason.ValueType  # 45
     """ERROR_REASON_LOGIN_THROTTLED: too many attempts. Try again after `RetryInfo.retry_delay`. Status RESOURCE_EXHAUSTED."""
     ERROR_REASON_SERVICE_CREDENTIALS_INVALID: _ErrorReason.ValueType  # 46
@@ -127,6 +134,10 @@ class _ErrorReasonEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_ErrorReaso
     """ERROR_REASON_TOTP_ENABLED: the caller has an authenticator already. Status FAILED_PRECONDITION."""
     ERROR_REASON_TOTP_NOT_ENROLLED: _ErrorReason.ValueType  # 52
     """ERROR_REASON_TOTP_NOT_ENROLLED: the caller has no authenticator. Status FAILED_PRECONDITION."""
+    ERROR_REASON_TWO_FACTOR_MANDATORY: _ErrorReason.ValueType  # 58
+    """ERROR_REASON_TWO_FACTOR_MANDATORY: the caller's company wants everybody of their role to have a second
+    factor, so it stays on. Status FAILED_PRECONDITION.
+    """
     ERROR_REASON_USER_NOT_FOUND: _ErrorReason.ValueType  # 60
     """ERROR_REASON_USER_NOT_FOUND: no such person in reach. Metadata: `user_id`. Status NOT_FOUND."""
     ERROR_REASON_EMAIL_TAKEN: _ErrorReason.ValueType  # 61
@@ -163,41 +174,53 @@ class _ErrorReasonEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_ErrorReaso
     """ERROR_REASON_VEHICLE_NOT_FOUND: no such vehicle in reach. Metadata: `vehicle_id`. Status NOT_FOUND."""
     ERROR_REASON_PLATE_TAKEN: _ErrorReason.ValueType  # 83
     """ERROR_REASON_PLATE_TAKEN: the company has a vehicle with this plate. Metadata: `plate`. Status ALREADY_EXISTS."""
-    ERROR_REASON_ODOMETER_DECREASED: _ErrorReason.ValueType  # 90
+    ERROR_REASON_PLAN_NOT_FOUND: _ErrorReason.ValueType  # 95
+    """ERROR_REASON_PLAN_NOT_FOUND: there is no such plan. Metadata: `plan_id`. Status NOT_FOUND."""
+    ERROR_REASON_PLAN_ID_TAKEN: _ErrorReason.ValueType  # 96
+    """ERROR_REASON_PLAN_ID_TAKEN: another plan has this id. Metadata: `plan_id`. Status ALREADY_EXISTS."""
+    ERROR_REASON_PLAN_RETIRED: _ErrorReason.ValueType  # 97
+    """ERROR_REASON_PLAN_RETIRED: no further company gets this plan. Metadata: `plan_id`. Status FAILED_PRECONDITION."""
+    ERROR_REASON_COMPANY_NOT_SUSPENDED: _ErrorReason.ValueType  # 98
+    """ERROR_REASON_COMPANY_NOT_SUSPENDED: only a suspended company can be deleted. Metadata: `company_id`. Status FAILED_PRECONDITION."""
+    ERROR_REASON_COMPANY_DELETING: _ErrorReason.ValueType  # 99
+    """ERROR_REASON_COMPANY_DELETING: the company is being deleted; nothing about it can be changed
+    any more. Metadata: `company_id`. Status FAILED_PRECONDITION.
+    """
+    ERROR_REASON_ODOMETER_DECREASED: _ErrorReason.ValueType  # 130
     """ERROR_REASON_ODOMETER_DECREASED: odometers don't go back; send `allow_odometer_decrease` if the
     reading before was wrong. Metadata: `odometer_m`, the one that is stored. Status FAILED_PRECONDITION.
     """
-    ERROR_REASON_VEHICLE_ASSIGNED: _ErrorReason.ValueType  # 91
+    ERROR_REASON_VEHICLE_ASSIGNED: _ErrorReason.ValueType  # 131
     """ERROR_REASON_VEHICLE_ASSIGNED: somebody is assigned to the vehicle; end that first.
     Metadata: `vehicle_id`. Status FAILED_PRECONDITION.
     """
-    ERROR_REASON_VEHICLE_RETIRED: _ErrorReason.ValueType  # 92
+    ERROR_REASON_VEHICLE_RETIRED: _ErrorReason.ValueType  # 132
     """ERROR_REASON_VEHICLE_RETIRED: nothing is assigned to a vehicle that is retired.
     Metadata: `vehicle_id`. Status FAILED_PRECONDITION.
     """
-    ERROR_REASON_VEHICLE_HAS_DRIVER: _ErrorReason.ValueType  # 93
+    ERROR_REASON_VEHICLE_HAS_DRIVER: _ErrorReason.ValueType  # 133
     """ERROR_REASON_VEHICLE_HAS_DRIVER: the vehicle has another driver; send `replace` to end that
     assignment. Metadata: `vehicle_id`, `user_id`, the driver. Status FAILED_PRECONDITION.
     """
-    ERROR_REASON_PERSON_HAS_VEHICLE: _ErrorReason.ValueType  # 94
+    ERROR_REASON_PERSON_HAS_VEHICLE: _ErrorReason.ValueType  # 134
     """ERROR_REASON_PERSON_HAS_VEHICLE: the person is on another vehicle; send `replace` to end that
     assignment. Metadata: `user_id`, `vehicle_id`, the other one. Status FAILED_PRECONDITION.
     """
-    ERROR_REASON_PERSON_ROLE_UNFIT: _ErrorReason.ValueType  # 95
+    ERROR_REASON_PERSON_ROLE_UNFIT: _ErrorReason.ValueType  # 135
     """ERROR_REASON_PERSON_ROLE_UNFIT: only drivers and helpers go on vehicles.
     Metadata: `user_id`, `role`. Status FAILED_PRECONDITION.
     """
-    ERROR_REASON_ASSIGNMENT_NOT_FOUND: _ErrorReason.ValueType  # 96
+    ERROR_REASON_ASSIGNMENT_NOT_FOUND: _ErrorReason.ValueType  # 136
     """ERROR_REASON_ASSIGNMENT_NOT_FOUND: no such assignment in reach. Metadata: `assignment_id`. Status NOT_FOUND."""
-    ERROR_REASON_TEAM_NOT_FOUND: _ErrorReason.ValueType  # 97
+    ERROR_REASON_TEAM_NOT_FOUND: _ErrorReason.ValueType  # 137
     """ERROR_REASON_TEAM_NOT_FOUND: no such team in reach. Metadata: `team_id`. Status NOT_FOUND."""
-    ERROR_REASON_TEAM_NAME_TAKEN: _ErrorReason.ValueType  # 98
+    ERROR_REASON_TEAM_NAME_TAKEN: _ErrorReason.ValueType  # 138
     """ERROR_REASON_TEAM_NAME_TAKEN: the company has a team with this name. Status ALREADY_EXISTS."""
-    ERROR_REASON_PERSON_HAS_TEAM: _ErrorReason.ValueType  # 99
+    ERROR_REASON_PERSON_HAS_TEAM: _ErrorReason.ValueType  # 139
     """ERROR_REASON_PERSON_HAS_TEAM: the person is in another team; transfer them.
     Metadata: `user_id`, `team_id`, the other one. Status FAILED_PRECONDITION.
     """
-    ERROR_REASON_MEMBERSHIP_NOT_FOUND: _ErrorReason.ValueType  # 130
+    ERROR_REASON_MEMBERSHIP_NOT_FOUND: _ErrorReason.ValueType  # 140
     """ERROR_REASON_MEMBERSHIP_NOT_FOUND: the person is not in this team. Metadata: `team_id`,
     `user_id`. Status NOT_FOUND.
     """
@@ -332,6 +355,10 @@ ERROR_REASON_TOKEN_REVOKED: ErrorReason.ValueType  # 23
 """ERROR_REASON_TOKEN_REVOKED: the session or the device was ended. Status UNAUTHENTICATED."""
 ERROR_REASON_TOKEN_AUDIENCE: ErrorReason.ValueType  # 24
 """ERROR_REASON_TOKEN_AUDIENCE: a valid token of another kind of caller. Status PERMISSION_DENIED."""
+ERROR_REASON_TWO_FACTOR_ENROLLMENT_REQUIRED: ErrorReason.ValueType  # 25
+"""ERROR_REASON_TWO_FACTOR_ENROLLMENT_REQUIRED: the person must have a second factor and has none: enrol an
+authenticator, confirm it and refresh the session. Status PERMISSION_DENIED.
+"""
 ERROR_REASON_CREDENTIALS_INVALID: ErrorReason.ValueType  # 40
 """ERROR_REASON_CREDENTIALS_INVALID: unknown e-mail or wrong password, deliberately not saying which. Status UNAUTHENTICATED."""
 ERROR_REASON_REFRESH_TOKEN_INVALID: ErrorReason.ValueType  # 41
@@ -343,7 +370,10 @@ session was ended, since one of its two holders is not its owner. Status UNAUTHE
 ERROR_REASON_INVITATION_INVALID: ErrorReason.ValueType  # 43
 """ERROR_REASON_INVITATION_INVALID: the invitation is unknown, used or expired. Status FAILED_PRECONDITION."""
 ERROR_REASON_PASSWORD_TOO_WEAK: ErrorReason.ValueType  # 44
-"""ERROR_REASON_PASSWORD_TOO_WEAK: choose a longer or less common password. Status INVALID_ARGUMENT."""
+"""ERROR_REASON_PASSWORD_TOO_WEAK: choose a longer or less common password; the field violation says
+what is wrong with it. Metadata: `weakness`, which is `TOO_SHORT`, `COMMON` or `GUESSABLE`.
+Status INVALID_ARGUMENT.
+"""
 ERROR_REASON_LOGIN_THROTTLED: ErrorReason.ValueType  # 45
 """ERROR_REASON_LOGIN_THROTTLED: too many attempts. Try again after `RetryInfo.retry_delay`. Status RESOURCE_EXHAUSTED."""
 ERROR_REASON_SERVICE_CREDENTIALS_INVALID: ErrorReason.ValueType  # 46
@@ -364,6 +394,10 @@ ERROR_REASON_TOTP_ENABLED: ErrorReason.ValueType  # 51
 """ERROR_REASON_TOTP_ENABLED: the caller has an authenticator already. Status FAILED_PRECONDITION."""
 ERROR_REASON_TOTP_NOT_ENROLLED: ErrorReason.ValueType  # 52
 """ERROR_REASON_TOTP_NOT_ENROLLED: the caller has no authenticator. Status FAILED_PRECONDITION."""
+ERROR_REASON_TWO_FACTOR_MANDATORY: ErrorReason.ValueType  # 58
+"""ERROR_REASON_TWO_FACTOR_MANDATORY: the caller's company wants everybody of their role to have a second
+factor, so it stays on. Status FAILED_PRECONDITION.
+"""
 ERROR_REASON_USER_NOT_FOUND: ErrorReason.ValueType  # 60
 """ERROR_REASON_USER_NOT_FOUND: no such person in reach. Metadata: `user_id`. Status NOT_FOUND."""
 ERROR_REASON_EMAIL_TAKEN: ErrorReason.ValueType  # 61
@@ -400,41 +434,53 @@ ERROR_REASON_VEHICLE_NOT_FOUND: ErrorReason.ValueType  # 82
 """ERROR_REASON_VEHICLE_NOT_FOUND: no such vehicle in reach. Metadata: `vehicle_id`. Status NOT_FOUND."""
 ERROR_REASON_PLATE_TAKEN: ErrorReason.ValueType  # 83
 """ERROR_REASON_PLATE_TAKEN: the company has a vehicle with this plate. Metadata: `plate`. Status ALREADY_EXISTS."""
-ERROR_REASON_ODOMETER_DECREASED: ErrorReason.ValueType  # 90
+ERROR_REASON_PLAN_NOT_FOUND: ErrorReason.ValueType  # 95
+"""ERROR_REASON_PLAN_NOT_FOUND: there is no such plan. Metadata: `plan_id`. Status NOT_FOUND."""
+ERROR_REASON_PLAN_ID_TAKEN: ErrorReason.ValueType  # 96
+"""ERROR_REASON_PLAN_ID_TAKEN: another plan has this id. Metadata: `plan_id`. Status ALREADY_EXISTS."""
+ERROR_REASON_PLAN_RETIRED: ErrorReason.ValueType  # 97
+"""ERROR_REASON_PLAN_RETIRED: no further company gets this plan. Metadata: `plan_id`. Status FAILED_PRECONDITION."""
+ERROR_REASON_COMPANY_NOT_SUSPENDED: ErrorReason.ValueType  # 98
+"""ERROR_REASON_COMPANY_NOT_SUSPENDED: only a suspended company can be deleted. Metadata: `company_id`. Status FAILED_PRECONDITION."""
+ERROR_REASON_COMPANY_DELETING: ErrorReason.ValueType  # 99
+"""ERROR_REASON_COMPANY_DELETING: the company is being deleted; nothing about it can be changed
+any more. Metadata: `company_id`. Status FAILED_PRECONDITION.
+"""
+ERROR_REASON_ODOMETER_DECREASED: ErrorReason.ValueType  # 130
 """ERROR_REASON_ODOMETER_DECREASED: odometers don't go back; send `allow_odometer_decrease` if the
 reading before was wrong. Metadata: `odometer_m`, the one that is stored. Status FAILED_PRECONDITION.
 """
-ERROR_REASON_VEHICLE_ASSIGNED: ErrorReason.ValueType  # 91
+ERROR_REASON_VEHICLE_ASSIGNED: ErrorReason.ValueType  # 131
 """ERROR_REASON_VEHICLE_ASSIGNED: somebody is assigned to the vehicle; end that first.
 Metadata: `vehicle_id`. Status FAILED_PRECONDITION.
 """
-ERROR_REASON_VEHICLE_RETIRED: ErrorReason.ValueType  # 92
+ERROR_REASON_VEHICLE_RETIRED: ErrorReason.ValueType  # 132
 """ERROR_REASON_VEHICLE_RETIRED: nothing is assigned to a vehicle that is retired.
 Metadata: `vehicle_id`. Status FAILED_PRECONDITION.
 """
-ERROR_REASON_VEHICLE_HAS_DRIVER: ErrorReason.ValueType  # 93
+ERROR_REASON_VEHICLE_HAS_DRIVER: ErrorReason.ValueType  # 133
 """ERROR_REASON_VEHICLE_HAS_DRIVER: the vehicle has another driver; send `replace` to end that
 assignment. Metadata: `vehicle_id`, `user_id`, the driver. Status FAILED_PRECONDITION.
 """
-ERROR_REASON_PERSON_HAS_VEHICLE: ErrorReason.ValueType  # 94
+ERROR_REASON_PERSON_HAS_VEHICLE: ErrorReason.ValueType  # 134
 """ERROR_REASON_PERSON_HAS_VEHICLE: the person is on another vehicle; send `replace` to end that
 assignment. Metadata: `user_id`, `vehicle_id`, the other one. Status FAILED_PRECONDITION.
 """
-ERROR_REASON_PERSON_ROLE_UNFIT: ErrorReason.ValueType  # 95
+ERROR_REASON_PERSON_ROLE_UNFIT: ErrorReason.ValueType  # 135
 """ERROR_REASON_PERSON_ROLE_UNFIT: only drivers and helpers go on vehicles.
 Metadata: `user_id`, `role`. Status FAILED_PRECONDITION.
 """
-ERROR_REASON_ASSIGNMENT_NOT_FOUND: ErrorReason.ValueType  # 96
+ERROR_REASON_ASSIGNMENT_NOT_FOUND: ErrorReason.ValueType  # 136
 """ERROR_REASON_ASSIGNMENT_NOT_FOUND: no such assignment in reach. Metadata: `assignment_id`. Status NOT_FOUND."""
-ERROR_REASON_TEAM_NOT_FOUND: ErrorReason.ValueType  # 97
+ERROR_REASON_TEAM_NOT_FOUND: ErrorReason.ValueType  # 137
 """ERROR_REASON_TEAM_NOT_FOUND: no such team in reach. Metadata: `team_id`. Status NOT_FOUND."""
-ERROR_REASON_TEAM_NAME_TAKEN: ErrorReason.ValueType  # 98
+ERROR_REASON_TEAM_NAME_TAKEN: ErrorReason.ValueType  # 138
 """ERROR_REASON_TEAM_NAME_TAKEN: the company has a team with this name. Status ALREADY_EXISTS."""
-ERROR_REASON_PERSON_HAS_TEAM: ErrorReason.ValueType  # 99
+ERROR_REASON_PERSON_HAS_TEAM: ErrorReason.ValueType  # 139
 """ERROR_REASON_PERSON_HAS_TEAM: the person is in another team; transfer them.
 Metadata: `user_id`, `team_id`, the other one. Status FAILED_PRECONDITION.
 """
-ERROR_REASON_MEMBERSHIP_NOT_FOUND: ErrorReason.ValueType  # 130
+ERROR_REASON_MEMBERSHIP_NOT_FOUND: ErrorReason.ValueType  # 140
 """ERROR_REASON_MEMBERSHIP_NOT_FOUND: the person is not in this team. Metadata: `team_id`,
 `user_id`. Status NOT_FOUND.
 """

@@ -115,6 +115,29 @@ REACH_SELF: Reach.ValueType  # 1
 REACH_COMPANY: Reach.ValueType  # 2
 """REACH_COMPANY is the caller's own company; `master` reaches every company."""
 
+class _Restriction:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _RestrictionEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_Restriction.ValueType], builtins.type):
+    DESCRIPTOR: descriptor.EnumDescriptor
+    RESTRICTION_UNSPECIFIED: _Restriction.ValueType  # 0
+    """RESTRICTION_UNSPECIFIED is no restriction."""
+    RESTRICTION_TWO_FACTOR_ENROLLMENT: _Restriction.ValueType  # 1
+    """RESTRICTION_TWO_FACTOR_ENROLLMENT is for people who must have a second factor and have none:
+    they enrol an authenticator, confirm it, and refresh their session.
+    """
+
+class Restriction(_Restriction, metaclass=_RestrictionEnumTypeWrapper):
+    """Restriction is what a person has to do before their tokens open everything again."""
+
+RESTRICTION_UNSPECIFIED: Restriction.ValueType  # 0
+"""RESTRICTION_UNSPECIFIED is no restriction."""
+RESTRICTION_TWO_FACTOR_ENROLLMENT: Restriction.ValueType  # 1
+"""RESTRICTION_TWO_FACTOR_ENROLLMENT is for people who must have a second factor and have none:
+they enrol an authenticator, confirm it, and refresh their session.
+"""
+
 @typing.final
 class Access(message.Message):
     """Access states who may call a method. Every method must carry it."""
@@ -124,6 +147,7 @@ class Access(message.Message):
     CALLER_FIELD_NUMBER: builtins.int
     ROLES_FIELD_NUMBER: builtins.int
     REACH_FIELD_NUMBER: builtins.int
+    OPEN_TO_FIELD_NUMBER: builtins.int
     caller: Caller.ValueType
     """Required. Caller is the kind of party that may call."""
     reach: Reach.ValueType
@@ -132,16 +156,23 @@ class Access(message.Message):
     def roles(self) -> containers.RepeatedScalarFieldContainer[Role.ValueType]:
         """Roles are those a person needs one of. Required for CALLER_USER."""
 
+    @builtins.property
+    def open_to(self) -> containers.RepeatedScalarFieldContainer[Restriction.ValueType]:
+        """OpenTo lists the restrictions under which a person's token may call all the same;
+        a method that lists none takes unrestricted tokens only.
+        """
+
     def __init__(
         self,
         *,
         caller: Caller.ValueType = ...,
         roles: abc.Iterable[Role.ValueType] | None = ...,
         reach: Reach.ValueType = ...,
+        open_to: abc.Iterable[Restriction.ValueType] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["caller", b"caller", "reach", b"reach", "roles", b"roles"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["caller", b"caller", "open_to", b"open_to", "reach", b"reach", "roles", b"roles"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -100,7 +100,7 @@ class UserServiceServicer:
         """CreateUser adds a person and has them invited by e-mail.
 
         Errors: EMAIL_TAKEN, ROLE_NOT_GRANTABLE, COMPANY_REQUIRED, COMPANY_NOT_FOUND,
-        REQUEST_ID_REUSED.
+        COMPANY_SUSPENDED, QUOTA_EXCEEDED, REQUEST_ID_REUSED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -201,7 +201,8 @@ class UserServiceServicer:
         """UndeleteUser brings a deleted person back as they were, with the password
         that they had and no session. Undeleting who is not deleted changes nothing.
 
-        Errors: USER_NOT_FOUND, OWN_ACCOUNT, ROLE_NOT_GRANTABLE.
+        Errors: USER_NOT_FOUND, OWN_ACCOUNT, ROLE_NOT_GRANTABLE,
+        COMPANY_SUSPENDED, QUOTA_EXCEEDED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -20,7 +20,7 @@ class UserServiceStub:
     """CreateUser adds a person and has them invited by e-mail.
 
     Errors: EMAIL_TAKEN, ROLE_NOT_GRANTABLE, COMPANY_REQUIRED, COMPANY_NOT_FOUND,
-    REQUEST_ID_REUSED.
+    COMPANY_SUSPENDED, QUOTA_EXCEEDED, REQUEST_ID_REUSED.
     """
     GetUser: aio.UnaryUnaryMultiCallable[user_service_pb2.GetUserRequest, user_service_pb2.User]
     """GetUser returns a person.
@@ -81,7 +81,8 @@ class UserServiceStub:
     """UndeleteUser brings a deleted person back as they were, with the password
     that they had and no session. Undeleting who is not deleted changes nothing.
 
-    Errors: USER_NOT_FOUND, OWN_ACCOUNT, ROLE_NOT_GRANTABLE.
+    Errors: USER_NOT_FOUND, OWN_ACCOUNT, ROLE_NOT_GRANTABLE,
+    COMPANY_SUSPENDED, QUOTA_EXCEEDED.
     """
 
 class UserServiceServicer(metaclass=abc_1.ABCMeta):
@@ -96,7 +97,7 @@ class UserServiceServicer(metaclass=abc_1.ABCMeta):
         """CreateUser adds a person and has them invited by e-mail.
 
         Errors: EMAIL_TAKEN, ROLE_NOT_GRANTABLE, COMPANY_REQUIRED, COMPANY_NOT_FOUND,
-        REQUEST_ID_REUSED.
+        COMPANY_SUSPENDED, QUOTA_EXCEEDED, REQUEST_ID_REUSED.
         """
 
     @abc_1.abstractmethod
@@ -217,7 +218,8 @@ class UserServiceServicer(metaclass=abc_1.ABCMeta):
         """UndeleteUser brings a deleted person back as they were, with the password
         that they had and no session. Undeleting who is not deleted changes nothing.
 
-        Errors: USER_NOT_FOUND, OWN_ACCOUNT, ROLE_NOT_GRANTABLE.
+        Errors: USER_NOT_FOUND, OWN_ACCOUNT, ROLE_NOT_GRANTABLE,
+        COMPANY_SUSPENDED, QUOTA_EXCEEDED.
         """
 
 def add_UserServiceServicer_to_server(servicer: UserServiceServicer, server: aio.Server) -> None: ...

@@ -72,6 +72,8 @@ class TokenServiceServicer:
 
     def IssueDeviceToken(self, request, context):
         """IssueDeviceToken signs a token for a device that telemetry has authenticated.
+
+        Errors: COMPANY_SUSPENDED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

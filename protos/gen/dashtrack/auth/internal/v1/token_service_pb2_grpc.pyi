@@ -22,7 +22,10 @@ class TokenServiceStub:
     Errors: SERVICE_CREDENTIALS_INVALID.
     """
     IssueDeviceToken: aio.UnaryUnaryMultiCallable[token_service_pb2.IssueDeviceTokenRequest, token_service_pb2.IssuedToken]
-    """IssueDeviceToken signs a token for a device that telemetry has authenticated."""
+    """IssueDeviceToken signs a token for a device that telemetry has authenticated.
+
+    Errors: COMPANY_SUSPENDED.
+    """
     RevokeSubject: aio.UnaryUnaryMultiCallable[token_service_pb2.RevokeSubjectRequest, token_service_pb2.RevokeSubjectResponse]
     """RevokeSubject ends every token of a subject that was issued until now."""
     ListRevocations: aio.UnaryUnaryMultiCallable[token_service_pb2.ListRevocationsRequest, token_service_pb2.ListRevocationsResponse]
@@ -48,7 +51,10 @@ class TokenServiceServicer(metaclass=abc_1.ABCMeta):
         request: token_service_pb2.IssueDeviceTokenRequest,
         context: aio.ServicerContext[token_service_pb2.IssueDeviceTokenRequest, abc.Awaitable[token_service_pb2.IssuedToken]],
     ) -> abc.Awaitable[token_service_pb2.IssuedToken]:
-        """IssueDeviceToken signs a token for a device that telemetry has authenticated."""
+        """IssueDeviceToken signs a token for a device that telemetry has authenticated.
+
+        Errors: COMPANY_SUSPENDED.
+        """
 
     @abc_1.abstractmethod
     def RevokeSubject(

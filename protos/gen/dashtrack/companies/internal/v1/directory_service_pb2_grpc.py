@@ -52,7 +52,8 @@ class DirectoryServiceServicer:
     """
 
     def GetCompanyStanding(self, request, context):
-        """GetCompanyStanding says whether a company exists.
+        """GetCompanyStanding says how a company stands. Of a deleted one it knows no more than of one
+        that never was.
 
         Errors: COMPANY_NOT_FOUND.
         """

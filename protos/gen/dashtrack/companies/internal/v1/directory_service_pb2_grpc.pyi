@@ -17,7 +17,8 @@ class DirectoryServiceStub:
 
     def __init__(self, channel: aio.Channel) -> None: ...
     GetCompanyStanding: aio.UnaryUnaryMultiCallable[directory_service_pb2.GetCompanyStandingRequest, directory_service_pb2.CompanyStanding]
-    """GetCompanyStanding says whether a company exists.
+    """GetCompanyStanding says how a company stands. Of a deleted one it knows no more than of one
+    that never was.
 
     Errors: COMPANY_NOT_FOUND.
     """
@@ -36,7 +37,8 @@ class DirectoryServiceServicer(metaclass=abc_1.ABCMeta):
         request: directory_service_pb2.GetCompanyStandingRequest,
         context: aio.ServicerContext[directory_service_pb2.GetCompanyStandingRequest, abc.Awaitable[directory_service_pb2.CompanyStanding]],
     ) -> abc.Awaitable[directory_service_pb2.CompanyStanding]:
-        """GetCompanyStanding says whether a company exists.
+        """GetCompanyStanding says how a company stands. Of a deleted one it knows no more than of one
+        that never was.
 
         Errors: COMPANY_NOT_FOUND.
         """

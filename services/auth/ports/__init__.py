@@ -15,6 +15,7 @@ from typing import Protocol
 from services.auth.domain.credentials import Credential, Invitation
 from services.auth.domain.keys import SigningKey
 from services.auth.domain.mails import Mail, QueuedMail
+from services.auth.domain.passwords import StrengthEstimate
 from services.auth.domain.resets import PasswordReset, ResetRequest
 from services.auth.domain.sessions import RefreshToken, Session, SessionCounts
 from services.auth.domain.tokens import Claims, IssuedToken, Revocation, RevocationPage
@@ -287,6 +288,17 @@ class PasswordHasher(Protocol):
 
     def is_outdated(self, password_hash: str) -> bool:
         """Tell whether the hash was made with other parameters than those in force."""
+
+
+class PasswordStrength(Protocol):
+    """Tells how hard passwords are to guess, under the same bound as hashing."""
+
+    async def estimate(self, password: str, known: Sequence[str]) -> StrengthEstimate:
+        """Estimate how hard a password is to guess for who knows some words.
+
+        Raises:
+            LoginThrottled: too many wait already.
+        """
 
 
 class TokenIssuer(Protocol):

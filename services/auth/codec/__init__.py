@@ -4,7 +4,7 @@ import re
 import uuid
 
 from dashtrack.auth.internal.v1 import token_service_pb2
-from dashtrack.auth.v1 import auth_service_pb2
+from dashtrack.auth.v1 import auth_service_pb2, authenticator_pb2
 from dashtrack.users.v1 import user_events_pb2
 from google.api.httpbody_pb2 import HttpBody
 
@@ -69,9 +69,9 @@ def _encode_open_session(session: Session, current: uuid.UUID) -> auth_service_p
     )
 
 
-def encode_enrollment(enrollment: TotpEnrollment, qr_svg: str) -> auth_service_pb2.TotpEnrollment:
+def encode_enrollment(enrollment: TotpEnrollment, qr_svg: str) -> authenticator_pb2.TotpEnrollment:
     """Write what an authenticator is told."""
-    return auth_service_pb2.TotpEnrollment(
+    return authenticator_pb2.TotpEnrollment(
         otpauth_uri=enrollment.uri, qr_svg=qr_svg, secret=enrollment.secret
     )
 

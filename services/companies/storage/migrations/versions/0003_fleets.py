@@ -10,10 +10,10 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-from services.chassis.outbox import create_inbox, create_outbox
+from services.chassis.outbox import create_inbox
 
-revision = "0002"
-down_revision = "0001"
+revision = "0003"
+down_revision = "0002"
 branch_labels = None
 depends_on = None
 
@@ -37,9 +37,6 @@ _VEHICLE_COLUMNS: dict[str, tuple[Any, str]] = {
 
 
 def upgrade() -> None:
-    # A trusted extension: the owner of the database may create it.
-    op.execute("create extension if not exists pg_trgm")
-    create_outbox(op)
     create_inbox(op)
     _create_teams()
     _widen_vehicles()
@@ -68,8 +65,6 @@ def downgrade() -> None:
     op.drop_table("team_memberships")
     op.drop_table("teams")
     op.drop_table("inbox")
-    op.drop_table("outbox")
-    op.execute("drop extension if exists pg_trgm")
 
 
 def _create_teams() -> None:

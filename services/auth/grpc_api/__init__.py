@@ -8,6 +8,7 @@ from typing import Any
 from dashtrack.auth.internal.v1 import token_service_pb2
 from dashtrack.auth.internal.v1.token_service_pb2_grpc import TokenServiceServicer
 from dashtrack.auth.v1 import auth_service_pb2 as pb
+from dashtrack.auth.v1 import authenticator_pb2
 from dashtrack.auth.v1.auth_service_pb2_grpc import AuthServiceServicer
 from google.api.httpbody_pb2 import HttpBody
 from google.protobuf.empty_pb2 import Empty
@@ -140,29 +141,35 @@ class AuthServicer(AuthServiceServicer):
         )
         return Empty()
 
-    async def EnrollTotp(self, request: pb.EnrollTotpRequest, context: Any) -> pb.TotpEnrollment:
+    async def EnrollTotp(
+        self, request: authenticator_pb2.EnrollTotpRequest, context: Any
+    ) -> authenticator_pb2.TotpEnrollment:
         owner = self._owner(context)
         enrollment = await self._usecases.enroll_totp(owner, request.current_password)
         return codec.encode_enrollment(enrollment, self._usecases.draw_qr(enrollment.uri))
 
-    async def ConfirmTotp(self, request: pb.ConfirmTotpRequest, context: Any) -> pb.BackupCodes:
+    async def ConfirmTotp(
+        self, request: authenticator_pb2.ConfirmTotpRequest, context: Any
+    ) -> authenticator_pb2.BackupCodes:
         user_id = current_caller().user_id
         codes = await self._usecases.confirm_totp(user_id, request.totp_code)
-        return pb.BackupCodes(backup_codes=codes)
+        return authenticator_pb2.BackupCodes(backup_codes=codes)
 
-    async def DisableTotp(self, request: pb.DisableTotpRequest, context: Any) -> Empty:
+    async def DisableTotp(
+        self, request: authenticator_pb2.DisableTotpRequest, context: Any
+    ) -> Empty:
         proof = Proof(request.totp_code, request.backup_code)
         owner = self._owner(context)
         await self._usecases.disable_totp(owner, request.current_password, proof)
         return Empty()
 
     async def RegenerateBackupCodes(
-        self, request: pb.RegenerateBackupCodesRequest, context: Any
-    ) -> pb.BackupCodes:
+        self, request: authenticator_pb2.RegenerateBackupCodesRequest, context: Any
+    ) -> authenticator_pb2.BackupCodes:
         proof = Proof(request.totp_code, request.backup_code)
         owner = self._owner(context)
         codes = await self._usecases.regenerate_backup_codes(owner, request.current_password, proof)
-        return pb.BackupCodes(backup_codes=codes)
+        return authenticator_pb2.BackupCodes(backup_codes=codes)
 
     async def GetJsonWebKeySet(self, request: pb.GetJsonWebKeySetRequest, context: Any) -> HttpBody:
         return codec.encode_key_set(self._usecases.key_set())
