@@ -6,6 +6,9 @@ from pathlib import Path
 
 import grpc.aio
 from aiohttp import web
+from dashtrack.auth.internal.v1.security_service_pb2_grpc import (
+    add_SecurityServiceServicer_to_server,
+)
 from dashtrack.auth.internal.v1.token_service_pb2_grpc import add_TokenServiceServicer_to_server
 from dashtrack.auth.v1.auth_service_pb2_grpc import add_AuthServiceServicer_to_server
 
@@ -28,8 +31,10 @@ from services.auth.grpc_api import (
     TokenServicer,
     TokenUseCases,
 )
+from services.auth.grpc_api.figures import SECURITY_SERVICE, SecurityServicer
 from services.auth.ports import Mailer
 from services.auth.settings import AuthSettings
+from services.auth.storage.figures import PostgresFigureReader
 from services.auth.storage.store import PostgresStore
 from services.auth.storage.vault import Vault
 from services.auth.usecases.authenticators import (
@@ -38,6 +43,7 @@ from services.auth.usecases.authenticators import (
     EnrollTotp,
     RegenerateBackupCodes,
 )
+from services.auth.usecases.figures import GetSecurityFigures
 from services.auth.usecases.new_passwords import NewPasswords
 from services.auth.usecases.own_sessions import ListSessions, LogoutEverywhere, RevokeSession
 from services.auth.usecases.passwords import AcceptInvitation, ChangePassword, PasswordCheck
@@ -102,16 +108,20 @@ async def build(runtime: Runtime[AuthSettings]) -> App:
     auth = _auth_usecases(parts, recorder)
     tokens = _token_usecases(parts, recorder, settings)
 
+    reader = PostgresFigureReader(runtime.database)
+    figures = GetSecurityFigures(reader, settings.lifetimes, utc_now)
+
     def register(server: grpc.aio.Server) -> None:
         add_AuthServiceServicer_to_server(AuthServicer(auth, settings.proxies_trusted), server)
         add_TokenServiceServicer_to_server(TokenServicer(tokens), server)
+        add_SecurityServiceServicer_to_server(SecurityServicer(figures), server)
 
     async def own_revocations(position: str) -> RevocationPage:
         page = await tokens.list_revocations(codec.decode_position(position))
         return codec.pulled_page(page)
 
     return App(
-        service_names=[AUTH_SERVICE, TOKEN_SERVICE],
+        service_names=[AUTH_SERVICE, TOKEN_SERVICE, SECURITY_SERVICE],
         register=register,
         workers=_workers(runtime, parts, recorder),
         http_routes=[_key_set_route(parts.key_ring, settings)],

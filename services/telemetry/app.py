@@ -6,6 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import grpc.aio
 from dashtrack.device.v1 import device_link_service_pb2_grpc as link_grpc
+from dashtrack.telemetry.internal.v1.census_service_pb2_grpc import (
+    add_CensusServiceServicer_to_server,
+)
 from dashtrack.telemetry.v1.device_service_pb2_grpc import add_DeviceServiceServicer_to_server
 from dashtrack.telemetry.v1.reading_service_pb2_grpc import add_ReadingServiceServicer_to_server
 
@@ -17,16 +20,18 @@ from services.telemetry.clients import GrpcCompanyDirectory, GrpcTokenIssuer
 from services.telemetry.codec.links import WireBodyReader
 from services.telemetry.consumers import LatestFollower, NatsCommitHints, NatsDeviceChanges
 from services.telemetry.domain.batches import TimeWindow
-from services.telemetry.grpc_api import devices, links, readings
+from services.telemetry.grpc_api import census, devices, links, readings
 from services.telemetry.settings import TelemetrySettings
 from services.telemetry.storage.batch_store import PostgresBatchStore
 from services.telemetry.storage.boots import PostgresBootAnchors
+from services.telemetry.storage.census import PostgresCensusReader
 from services.telemetry.storage.history import PostgresHistory
 from services.telemetry.storage.ingest_log import PostgresCommitLog
 from services.telemetry.storage.latest import PostgresLatestReader
 from services.telemetry.storage.log_folder import PostgresLatestFolder
 from services.telemetry.storage.partitions import PostgresPartitions
 from services.telemetry.storage.registry import PostgresFacts, PostgresRegistry
+from services.telemetry.usecases.census import CountDevices
 from services.telemetry.usecases.claiming import ClaimUseCases
 from services.telemetry.usecases.device_facts import FactsCache
 from services.telemetry.usecases.group_commit import FlushLimits, GroupCommit
@@ -89,6 +94,8 @@ async def build(runtime: Runtime[TelemetrySettings]) -> App:
         )
         add_DeviceServiceServicer_to_server(device_servicer, server)
         add_ReadingServiceServicer_to_server(reading_servicer, server)
+        counting = CountDevices(PostgresCensusReader(runtime.database), clock)
+        add_CensusServiceServicer_to_server(census.CensusServicer(counting), server)
 
     return App(
         service_names=[
@@ -96,6 +103,7 @@ async def build(runtime: Runtime[TelemetrySettings]) -> App:
             links.HTTP_SERVICE_NAME,
             devices.SERVICE_NAME,
             readings.SERVICE_NAME,
+            census.SERVICE_NAME,
         ],
         register=register,
         workers=[
