@@ -25,7 +25,7 @@ class PostgresCensusReader:
         uploaded_at, status = DEVICE_LATEST.c.last_upload_at, col(DeviceRow.status)
         claimed = status == DeviceStatus.CLAIMED.value
         disabled = status == DeviceStatus.DISABLED.value
-        counted = {
+        conditions = {
             "registered": status == DeviceStatus.REGISTERED.value,
             "claimed": claimed,
             "disabled": disabled,
@@ -33,14 +33,13 @@ class PostgresCensusReader:
             "active_last_day": sa.and_(claimed, uploaded_at > active_since),
             "on_vehicles": sa.and_(~disabled, col(DeviceRow.vehicle_id).is_not(None)),
         }
+        counts = [sa.func.count().filter(one).label(name) for name, one in conditions.items()]
         latest = sa.and_(
             DEVICE_LATEST.c.company_id == col(DeviceRow.company_id),
             DEVICE_LATEST.c.device_id == col(DeviceRow.device_id),
         )
         query = (
-            sa.select(
-                *(sa.func.count().filter(which).label(name) for name, which in counted.items())
-            )
+            sa.select(*counts)
             .select_from(DeviceRow)
             .outerjoin(DEVICE_LATEST, latest)
         )
