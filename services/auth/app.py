@@ -22,7 +22,7 @@ from services.auth.adapters.qr_codes import qr_svg
 from services.auth.adapters.recording import PrometheusRecorder
 from services.auth.adapters.smtp import SmtpMailer
 from services.auth.adapters.zxcvbn_estimator import ZxcvbnPasswordStrength
-from services.auth.consumers import people_consumer
+from services.auth.consumers import companies_consumer, people_consumer
 from services.auth.grpc_api import (
     AUTH_SERVICE,
     TOKEN_SERVICE,
@@ -43,8 +43,14 @@ from services.auth.usecases.authenticators import (
     EnrollTotp,
     RegenerateBackupCodes,
 )
+from services.auth.usecases.companies import (
+    ApplyCompanyChange,
+    EndClosedSessions,
+    EraseCompanies,
+)
 from services.auth.usecases.figures import GetSecurityFigures
 from services.auth.usecases.new_passwords import NewPasswords
+from services.auth.usecases.opening import SessionOpener
 from services.auth.usecases.own_sessions import ListSessions, LogoutEverywhere, RevokeSession
 from services.auth.usecases.passwords import AcceptInvitation, ChangePassword, PasswordCheck
 from services.auth.usecases.people import ApplyPersonChange, BootstrapMaster
@@ -55,7 +61,7 @@ from services.auth.usecases.resets import (
     ResetPassword,
 )
 from services.auth.usecases.second_factors import SecondFactors
-from services.auth.usecases.sessions import Login, Logout, RefreshSession, SessionOpener
+from services.auth.usecases.sessions import Login, Logout, RefreshSession
 from services.auth.usecases.throttling import LoginThrottle
 from services.auth.usecases.tokens import (
     IssueDeviceToken,
@@ -64,11 +70,11 @@ from services.auth.usecases.tokens import (
     RevokeSubject,
 )
 from services.auth.usecases.upkeep import CountSessions, Prune, RotateKeys, SendMail
-from services.auth.workers import MailCarrier, Upkeep
+from services.auth.workers import CompanySweep, MailCarrier, Upkeep
 from services.chassis.application import App, Runtime
 from services.chassis.database import Database
 from services.chassis.ids import new_id
-from services.chassis.outbox import inbox_pruner
+from services.chassis.outbox import OutboxRelay, inbox_pruner
 from services.chassis.revocations import RevocationPage
 from services.chassis.workers import Worker
 
@@ -199,7 +205,7 @@ def _auth_usecases(parts: Parts, recorder: PrometheusRecorder) -> AuthUseCases:
     )
     check = PasswordCheck(store, throttle, hasher)
     return AuthUseCases(
-        login=Login(store, throttle, hasher, factors, opener, recorder),
+        login=Login(store, throttle, hasher, factors, opener, hint, recorder),
         refresh_session=RefreshSession(store, opener, hint, recorder, parts.carrier.wake),
         logout=Logout(store, opener, hint),
         logout_everywhere=LogoutEverywhere(store, opener, hint),
@@ -214,7 +220,7 @@ def _auth_usecases(parts: Parts, recorder: PrometheusRecorder) -> AuthUseCases:
             store, throttle, passwords, parts.codes, hint, recorder, parts.carrier.wake
         ),
         enroll_totp=EnrollTotp(store, throttle, check, recorder),
-        confirm_totp=ConfirmTotp(store, factors),
+        confirm_totp=ConfirmTotp(store, factors, recorder),
         disable_totp=DisableTotp(store, throttle, check, factors, recorder),
         regenerate_backup_codes=RegenerateBackupCodes(store, throttle, check, factors, recorder),
         draw_qr=qr_svg,
@@ -230,7 +236,7 @@ def _token_usecases(
         issue_service_token=IssueServiceToken(
             settings.plain_service_secrets, parts.key_ring, lifetimes, recorder
         ),
-        issue_device_token=IssueDeviceToken(parts.key_ring, lifetimes),
+        issue_device_token=IssueDeviceToken(parts.store, parts.key_ring, lifetimes),
         revoke_subject=RevokeSubject(parts.store, lifetimes, utc_now, parts.hint),
         list_revocations=ListRevocations(parts.store, utc_now),
     )
@@ -248,9 +254,18 @@ def _workers(
         recorder=recorder,
         interval_s=settings.upkeep_interval_s,
     )
-    apply_change = ApplyPersonChange(parts.store, lifetimes, utc_now, new_id, parts.hint)
+    sweep = CompanySweep(
+        EndClosedSessions(parts.store, parts.opener, parts.hint),
+        EraseCompanies(parts.store, utc_now),
+        settings.company_poll_interval_s,
+    )
+    follow_person = ApplyPersonChange(parts.store, lifetimes, utc_now, new_id, parts.hint)
+    follow_company = ApplyCompanyChange(parts.store, lifetimes, utc_now, parts.hint)
     return [
-        people_consumer(runtime.messaging, apply_change, parts.carrier.wake),
+        people_consumer(runtime.messaging, follow_person, parts.carrier.wake),
+        companies_consumer(runtime.messaging, follow_company, sweep.wake),
+        sweep.worker,
+        OutboxRelay(runtime.database, runtime.messaging).worker,
         parts.carrier.worker,
         Worker("upkeep", upkeep.run),
         inbox_pruner(runtime.database),

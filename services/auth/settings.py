@@ -136,6 +136,11 @@ class AuthSettings(ServiceSettings):
     mail_poll_interval_s: float = Field(
         5.0, gt=0, description="How often mail is looked for that another replica has left."
     )
+    company_poll_interval_s: float = Field(
+        30.0,
+        gt=0,
+        description="How often closed companies are looked for that another replica has left.",
+    )
 
     @model_validator(mode="after")
     def _refuse_inconsistent(self) -> Self:

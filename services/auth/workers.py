@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from services.auth.adapters.key_ring import KeyRing
 from services.auth.adapters.recording import PrometheusRecorder
 from services.auth.ports import MailUndeliverable
+from services.auth.usecases.companies import EndClosedSessions, EraseCompanies
 from services.auth.usecases.resets import AnswerResetRequests
 from services.auth.usecases.upkeep import CountSessions, Prune, RotateKeys, SendMail
 from services.chassis.logs import get_logger
@@ -42,6 +43,31 @@ class MailCarrier:
                 continue
             except OSError as err:
                 log.warning("mail_failed", error=str(err))
+            await pause(stopping, self._poll_interval_s, woken=self._woken)
+
+
+class CompanySweep:
+    """Carries out what follows from a company's closing and deletion, bit by bit."""
+
+    def __init__(
+        self, end_sessions: EndClosedSessions, erase: EraseCompanies, poll_interval_s: float
+    ) -> None:
+        self._end_sessions = end_sessions
+        self._erase = erase
+        self._poll_interval_s = poll_interval_s
+        self._woken = asyncio.Event()
+        self.worker = Worker("companies", self._run)
+
+    def wake(self) -> None:
+        """Look for something to do now."""
+        self._woken.set()
+
+    async def _run(self, stopping: asyncio.Event) -> None:
+        while not stopping.is_set():
+            self._woken.clear()
+            while await self._end_sessions.end_some() or await self._erase.erase_some():
+                if stopping.is_set():
+                    return
             await pause(stopping, self._poll_interval_s, woken=self._woken)
 
 

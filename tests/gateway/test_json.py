@@ -162,3 +162,22 @@ def test_an_update_mask_is_a_list_of_paths(
     request: Any = services.calls[0].request
     assert list(request.update_mask.paths) == ["display_name", "role"]
     assert request.user.display_name == "Ana"
+
+
+@pytest.mark.parametrize("mask", ["security.twoFactorRoles", "security.two_factor_roles"])
+def test_an_update_mask_reaches_into_messages(
+    mask: str, services: Services, rest: httpx.Client, token_mint: TokenMint
+) -> None:
+    """A path may be written with the names of JSON or those of the contract, part by part."""
+    headers = authorization(token_mint.user(Role.MASTER))
+
+    response = rest.patch(
+        "/v1/companies/01980f5a-7d1c-7a0e-9b1f-3f2f6c1f0a10",
+        params={"updateMask": mask},
+        json={"security": {"twoFactorRoles": ["ROLE_DRIVER"]}},
+        headers=headers,
+    )
+
+    assert response.status_code == httpx.codes.OK, response.text
+    request: Any = services.calls[0].request
+    assert list(request.update_mask.paths) == ["security.two_factor_roles"]

@@ -76,6 +76,26 @@ def test_methods_let_in_whom_their_option_names(world: TwoTenants, path: str, ca
         assert (outcome.code, outcome.reason) == expected
 
 
+@pytest.mark.parametrize(
+    "path", [path for path, rpc in RPCS.items() if rpc.access.caller == options_pb2.CALLER_USER]
+)
+def test_restricted_tokens_open_what_is_open_to_them(world: TwoTenants, path: str) -> None:
+    """Somebody who has to enrol a second factor first does that, logs out, and nothing else."""
+    rpc = RPCS[path]
+    company = uuid.UUID(world.own.company_id)
+    for role in rpc.roles:
+        token = world.mint.user(
+            role, None if role is Role.MASTER else company, restriction="two_factor_enrollment"
+        )
+        outcome = world.outcome_with(path, rpc.new_request(), token)
+
+        if options_pb2.RESTRICTION_TWO_FACTOR_ENROLLMENT in rpc.access.open_to:
+            assert outcome.reason not in ACCESS_REASONS | {"TWO_FACTOR_ENROLLMENT_REQUIRED"}
+        else:
+            assert outcome.code is StatusCode.PERMISSION_DENIED
+            assert outcome.reason == "TWO_FACTOR_ENROLLMENT_REQUIRED"
+
+
 def renamed_user(tenant: Tenant) -> Message:
     """Ask for a driver's new name."""
     return users.UpdateUserRequest(user=users.User(user_id=tenant.user_id, display_name="Rui"))

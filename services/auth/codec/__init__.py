@@ -2,12 +2,16 @@
 
 import re
 import uuid
+from datetime import datetime
 
 from dashtrack.auth.internal.v1 import token_service_pb2
 from dashtrack.auth.v1 import auth_service_pb2, authenticator_pb2
+from dashtrack.companies.v1 import company_events_pb2, company_pb2
+from dashtrack.options.v1 import options_pb2
 from dashtrack.users.v1 import user_events_pb2
 from google.api.httpbody_pb2 import HttpBody
 
+from services.auth.domain.companies import CompanyChange, CompanyState, SecurityPolicy
 from services.auth.domain.credentials import Language, PersonChange
 from services.auth.domain.devices import device_label
 from services.auth.domain.sessions import (
@@ -19,8 +23,8 @@ from services.auth.domain.sessions import (
 from services.auth.domain.tokens import IssuedToken, Revocation, RevocationPage
 from services.auth.domain.totp import TotpEnrollment
 from services.chassis.errors import invalid_field
-from services.chassis.fields import ROLE_NUMBERS, ROLES, encode_time
-from services.chassis.identity import Role
+from services.chassis.fields import RESTRICTION_NUMBERS, ROLE_NUMBERS, ROLES, encode_time
+from services.chassis.identity import Restriction, Role
 from services.chassis.page_tokens import encode_next_page
 from services.chassis.revocations import Revocation as PulledRevocation
 from services.chassis.revocations import RevocationPage as PulledPage
@@ -31,6 +35,10 @@ JWKS_CONTENT_TYPE = "application/jwk-set+json"
 _TOKEN_TYPE = "Bearer"  # noqa: S105 - what kind of token it is
 _EMAIL = re.compile(r"[^@\s\0]+@[^@\s\0]+")
 _LANGUAGES = {language.value: language for language in Language}
+_COMPANY_STATES = {
+    company_pb2.Company.State.Value(f"STATE_{state.name}"): state for state in CompanyState
+}
+_SERVICE = "auth"
 _POSITION = re.compile(r"[0-9]{1,18}")
 
 
@@ -44,7 +52,14 @@ def encode_session(grant: SessionGrant) -> auth_service_pb2.Session:
         user_id=str(grant.user_id),
         role=ROLE_NUMBERS[grant.role],
         company_id=str(grant.company_id or ""),
+        restriction=_restriction_number(grant.restriction),
     )
+
+
+def _restriction_number(restriction: Restriction | None) -> "options_pb2.Restriction.ValueType":
+    if restriction is None:
+        return options_pb2.RESTRICTION_UNSPECIFIED
+    return RESTRICTION_NUMBERS[restriction]
 
 
 def encode_page(
@@ -119,6 +134,7 @@ def pulled_page(page: RevocationPage) -> PulledPage:
                 subject=str(revocation.subject) if revocation.subject else None,
                 revoked_at_s=revocation.revoked_at.timestamp(),
                 expires_at_s=revocation.expires_at.timestamp(),
+                company_id=revocation.company_id,
             )
             for revocation in page.revocations
         ],
@@ -156,6 +172,40 @@ def decode_user_changed(payload: bytes) -> PersonChange:
     )
 
 
+def decode_company_changed(payload: bytes) -> CompanyChange:
+    """Read how a company stands.
+
+    Raises:
+        ValueError: it is no such event, or of a version of the contract that isn't known here;
+            it stays in the stream for a replica that knows it.
+    """
+    event = company_events_pb2.CompanyChanged.FromString(payload)
+    state = _COMPANY_STATES.get(event.state)
+    security = event.security
+    if state is None or not ROLES.keys() >= set(security.two_factor_roles):
+        raise ValueError("the event names no known state, or an unknown role")
+    return CompanyChange(
+        event_id=uuid.UUID(event.event_id),
+        company_id=uuid.UUID(event.company_id),
+        version=event.version,
+        state=state,
+        policy=SecurityPolicy(
+            sessions_per_user_max=security.sessions_per_user_max,
+            two_factor_roles=frozenset(ROLES[role] for role in security.two_factor_roles),
+        ),
+    )
+
+
+def encode_company_erased(event_id: uuid.UUID, company_id: uuid.UUID, erased_at: datetime) -> bytes:
+    """Write that nothing is left of a company's people."""
+    return company_events_pb2.CompanyErased(
+        event_id=str(event_id),
+        company_id=str(company_id),
+        service=_SERVICE,
+        occur_time=encode_time(erased_at),
+    ).SerializeToString()
+
+
 def _encode_revocation(revocation: Revocation) -> token_service_pb2.Revocation:
     message = token_service_pb2.Revocation(
         revoke_time=encode_time(revocation.revoked_at),
@@ -163,6 +213,8 @@ def _encode_revocation(revocation: Revocation) -> token_service_pb2.Revocation:
     )
     if revocation.session_id is not None:
         message.session_id = str(revocation.session_id)
+    elif revocation.company_id is not None:
+        message.company_id = str(revocation.company_id)
     else:
         message.subject = str(revocation.subject)
     return message

@@ -8,11 +8,15 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from services.auth.domain.credentials import Credential
-from services.auth.domain.tokens import Lifetimes
-from services.chassis.identity import Role
+from services.auth.domain.tokens import Lifetimes, Revocation
+from services.chassis.identity import Restriction, Role
 
 _REFRESH_TOKEN_SIZE_BYTES = 32
 _USER_AGENT_LENGTH_MAX = 256
+
+SUBJECT_SESSIONS_REVOKED_MAX = 1000
+"""With a subject, so many of its sessions are revoked too, for tokens that a clock ahead of ours
+has issued "later"; beyond that the moment of the subject's revocation has to do."""
 
 UNKNOWN_ADDRESS = "unknown"
 """What stands for the address of a call that doesn't show one."""
@@ -83,6 +87,8 @@ class SessionGrant:
     user_id: uuid.UUID
     role: Role
     company_id: uuid.UUID | None
+    restriction: Restriction | None = None
+    """What the person must do before the access token opens everything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +125,32 @@ def new_session(
         expires_at=now + lifetimes.session,
         origin=origin,
     )
+
+
+def displaced(
+    sessions: Sequence[Session], sessions_max: int, lifetimes: Lifetimes, now: datetime
+) -> Sequence[Session]:
+    """Return which of a person's sessions give way to another: those used longest ago."""
+    used_since = now - lifetimes.refresh_token
+    live = [
+        session
+        for session in sessions
+        if session.is_live(now) and session.last_used_at > used_since
+    ]
+    surplus = len(live) + 1 - sessions_max
+    if sessions_max == 0 or surplus <= 0:
+        return []
+    return sorted(live, key=lambda session: (session.last_used_at, session.session_id))[:surplus]
+
+
+def revoked_with(
+    sessions: Sequence[Session], lifetimes: Lifetimes, now: datetime
+) -> list[Revocation]:
+    """Revoke the tokens of sessions that may still work, those of the last used first."""
+    used_since = now - lifetimes.session_revocation
+    recent = [session for session in sessions if session.last_used_at > used_since]
+    recent.sort(key=lambda session: session.last_used_at, reverse=True)
+    return [Revocation.of_session(session.session_id, lifetimes, now) for session in recent]
 
 
 def new_refresh_token() -> str:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Self
 
 from services.auth.domain.credentials import Credential
+from services.chassis.identity import Restriction
 
 AUDIENCE_API = "dashtrack-api"
 AUDIENCE_DEVICE = "dashtrack-device"
@@ -55,12 +56,13 @@ class IssuedToken:
 
 @dataclass(frozen=True, slots=True)
 class Revocation:
-    """Ends tokens of one session, or all of a subject's that were issued up to a moment."""
+    """Ends tokens of one session, or all of a subject's or a company's issued up to a moment."""
 
     session_id: uuid.UUID | None
     subject: uuid.UUID | None
     revoked_at: datetime
     expires_at: datetime
+    company_id: uuid.UUID | None = None
 
     @classmethod
     def of_session(cls, session_id: uuid.UUID, lifetimes: Lifetimes, now: datetime) -> Self:
@@ -72,6 +74,11 @@ class Revocation:
         """End the tokens of a person or a device that were issued up to now."""
         return cls(None, subject, now, now + lifetimes.longest_token)
 
+    @classmethod
+    def of_company(cls, company_id: uuid.UUID, lifetimes: Lifetimes, now: datetime) -> Self:
+        """End the tokens of a company's people and devices that were issued up to now."""
+        return cls(None, None, now, now + lifetimes.longest_token, company_id)
+
 
 @dataclass(frozen=True, slots=True)
 class RevocationPage:
@@ -82,7 +89,9 @@ class RevocationPage:
     more: bool
 
 
-def user_claims(credential: Credential, session_id: uuid.UUID) -> Claims:
+def user_claims(
+    credential: Credential, session_id: uuid.UUID, restriction: Restriction | None
+) -> Claims:
     """Say what a person's access token says of them."""
     claims = {
         "aud": AUDIENCE_API,
@@ -92,6 +101,8 @@ def user_claims(credential: Credential, session_id: uuid.UUID) -> Claims:
     }
     if credential.company_id is not None:
         claims["company_id"] = str(credential.company_id)
+    if restriction is not None:
+        claims["restriction"] = restriction.value
     return claims
 
 

@@ -9,6 +9,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from urllib.parse import quote, urlencode
 
+CONFIRMATIONS_MAX = 5
+"""Wrong codes after which a secret is forgotten that wasn't confirmed: a session alone, without the
+password that enrolling takes, must not be enough to guess one."""
+
 BACKUP_CODES = 10
 BACKUP_CODE_SIZE_BYTES = 5
 """40 random bits: each guess costs an attempt of the login throttle."""
@@ -43,6 +47,8 @@ class Totp:
     """When it was shown to have the secret; until then logins don't ask for it."""
     last_step: int = 0
     """The time step of the last code that was accepted: it and earlier ones are refused."""
+    failures: int = 0
+    """How many wrong codes were to confirm it."""
 
     def accepted(self, code: str, now: datetime) -> "Totp | None":
         """Return the authenticator after a code was accepted; None if it is not."""
@@ -53,6 +59,11 @@ class Totp:
             if right and step > self.last_step:
                 return replace(self, last_step=step)
         return None
+
+    def missed(self) -> "Totp | None":
+        """Return the authenticator after a wrong code was to confirm it; None if that is enough."""
+        failures = self.failures + 1
+        return replace(self, failures=failures) if failures < CONFIRMATIONS_MAX else None
 
 
 @dataclass(frozen=True, slots=True)

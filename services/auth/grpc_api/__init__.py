@@ -198,7 +198,7 @@ class TokenServicer(TokenServiceServicer):
     async def IssueDeviceToken(
         self, request: token_service_pb2.IssueDeviceTokenRequest, context: Any
     ) -> token_service_pb2.IssuedToken:
-        issued = self._usecases.issue_device_token(
+        issued = await self._usecases.issue_device_token(
             uuid.UUID(request.device_id), uuid.UUID(request.company_id)
         )
         return codec.encode_issued_token(issued)

@@ -1,9 +1,10 @@
 """What the use cases need from the outside.
 
 Everything that a use case does in one `Store.transaction()` commits or fails as a whole. Locks are
-always taken in the order credential, password reset, second factor, sessions, login attempts,
-revocations, which is what keeps transactions from waiting for each other in a circle; only a
-refresh begins with its session, and takes no lock on the credential.
+always taken in the order credential, password reset, second factor, company, sessions, login
+attempts, revocations, which is what keeps transactions from waiting for each other in a circle.
+Only a refresh begins with its session, then holds the company, and takes no lock on the credential;
+whoever changes a company, which nobody else may hold then, takes nothing but revocations after it.
 """
 
 import uuid
@@ -12,6 +13,7 @@ from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from services.auth.domain.companies import Company
 from services.auth.domain.credentials import Credential, Invitation
 from services.auth.domain.keys import SigningKey
 from services.auth.domain.mails import Mail, QueuedMail
@@ -50,8 +52,43 @@ class CredentialRepository(Protocol):
     async def remove(self, user_id: uuid.UUID) -> None:
         """Erase a person's credential with their sessions, codes and waiting mail."""
 
+    async def lock_some_of(self, company_id: uuid.UUID, limit: int) -> Sequence[Credential]:
+        """Return credentials of a company's people, all locked."""
+
     async def add_if_absent(self, credential: Credential, now: datetime) -> bool:
         """Store a credential unless the person has one; tell whether it was stored."""
+
+
+class CompanyRepository(Protocol):
+    """Companies, as far as companies told of them."""
+
+    async def hold(self, company_id: uuid.UUID) -> Company:
+        """Return a company, which stays as it is until the transaction ends; others may hold it.
+
+        One that isn't known is made: that it is active must hold until the end as well.
+        """
+
+    async def lock(self, company_id: uuid.UUID) -> Company:
+        """Return a company to change it, once nobody holds it any more."""
+
+    async def save(self, company: Company) -> None:
+        """Store a company that is locked."""
+
+    async def find_lingering(self) -> Company | None:
+        """Return a company some of whose sessions may still have to be marked as ended."""
+
+    async def note_swept(self, company: Company) -> None:
+        """Note that none of them has, unless the company was closed again meanwhile."""
+
+    async def find_to_erase(self) -> Company | None:
+        """Return a company whose people have to be erased."""
+
+
+class CompanyEvents(Protocol):
+    """What companies hears from auth, published after the commit."""
+
+    async def announce_erased(self, company_id: uuid.UUID, erased_at: datetime) -> None:
+        """Tell that auth holds nothing of a company's people any more."""
 
 
 class SessionRepository(Protocol):
@@ -71,6 +108,11 @@ class SessionRepository(Protocol):
 
     async def lock_open(self, user_id: uuid.UUID) -> Sequence[Session]:
         """Return the sessions of a person that have not been ended, all locked."""
+
+    async def lock_open_of(
+        self, company_id: uuid.UUID, opened_until: datetime, limit: int
+    ) -> Sequence[Session]:
+        """Return open sessions of a company's people that began by a moment, all locked."""
 
     async def list_live(
         self,
@@ -235,6 +277,10 @@ class Transaction(Protocol):
 
     @property
     def credentials(self) -> CredentialRepository: ...  # noqa: D102
+    @property
+    def companies(self) -> CompanyRepository: ...  # noqa: D102
+    @property
+    def company_events(self) -> CompanyEvents: ...  # noqa: D102
     @property
     def sessions(self) -> SessionRepository: ...  # noqa: D102
     @property

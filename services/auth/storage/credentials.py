@@ -1,6 +1,7 @@
 """Credentials and invitations in PostgreSQL."""
 
 import uuid
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -55,6 +56,17 @@ class PostgresCredentialRepository:
         """Erase a person's credential; what hangs on it goes by its foreign keys."""
         await self._session.execute(sa.delete(CREDENTIALS).where(CREDENTIALS.c.user_id == user_id))
 
+    async def lock_some_of(self, company_id: uuid.UUID, limit: int) -> Sequence[Credential]:
+        """Return credentials of a company's people, all locked."""
+        query = (
+            sa.select(CREDENTIALS)
+            .where(CREDENTIALS.c.company_id == company_id)
+            .order_by(CREDENTIALS.c.user_id)
+            .limit(limit)
+            .with_for_update()
+        )
+        return [_credential(row) for row in await self._session.execute(query)]
+
     async def add_if_absent(self, credential: Credential, now: datetime) -> bool:
         """Store a credential unless the person has one; tell whether it was stored."""
         values = _values(credential)
@@ -68,19 +80,7 @@ class PostgresCredentialRepository:
 
     async def _read(self, query: sa.Select[Any]) -> Credential | None:
         row = (await self._session.execute(query)).one_or_none()
-        if row is None:
-            return None
-        return Credential(
-            user_id=row.user_id,
-            email=row.email,
-            role=Role(row.role),
-            company_id=row.company_id,
-            status=CredentialStatus(row.status),
-            password_hash=row.password_hash,
-            user_version=row.user_version,
-            language=Language(row.language),
-            display_name=row.display_name,
-        )
+        return None if row is None else _credential(row)
 
 
 class PostgresInvitationRepository:
@@ -130,6 +130,20 @@ class PostgresInvitationRepository:
     async def prune(self, now: datetime) -> None:
         """Forget invitations that have expired."""
         await self._session.execute(sa.delete(INVITATIONS).where(INVITATIONS.c.expires_at <= now))
+
+
+def _credential(row: sa.Row[Any]) -> Credential:
+    return Credential(
+        user_id=row.user_id,
+        email=row.email,
+        role=Role(row.role),
+        company_id=row.company_id,
+        status=CredentialStatus(row.status),
+        password_hash=row.password_hash,
+        user_version=row.user_version,
+        language=Language(row.language),
+        display_name=row.display_name,
+    )
 
 
 def _values(credential: Credential) -> dict[str, Any]:

@@ -48,7 +48,9 @@ class PostgresRevocationRepository:
         page = rows[:limit]
         return RevocationPage(
             revocations=[
-                Revocation(row.session_id, row.subject, row.revoked_at, row.expires_at)
+                Revocation(
+                    row.session_id, row.subject, row.revoked_at, row.expires_at, row.company_id
+                )
                 for row in page
             ],
             next_position=page[-1].position if page else position,

@@ -26,7 +26,7 @@ class PostgresSecondFactorRepository:
         if row is None:
             return None
         secret = self._vault.open(row.sealed_secret, _context(user_id))
-        return Totp(user_id, secret, row.confirmed_at, row.last_step)
+        return Totp(user_id, secret, row.confirmed_at, row.last_step, row.failures)
 
     async def save(self, totp: Totp) -> None:
         """Store a person's authenticator, new or changed."""
@@ -35,6 +35,7 @@ class PostgresSecondFactorRepository:
             "sealed_secret": self._vault.seal(totp.secret, _context(totp.user_id)),
             "confirmed_at": totp.confirmed_at,
             "last_step": totp.last_step,
+            "failures": totp.failures,
         }
         await self._session.execute(
             insert(TOTPS)

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from services.auth.domain.sessions import Origin, RefreshToken, Session, SessionCounts
-from services.auth.storage.tables import REFRESH_TOKENS, SESSIONS
+from services.auth.storage.tables import CREDENTIALS, REFRESH_TOKENS, SESSIONS
 from services.auth.storage.vault import Vault
 
 
@@ -72,6 +72,24 @@ class PostgresSessionRepository:
             sa.select(SESSIONS)
             .where(SESSIONS.c.user_id == user_id, SESSIONS.c.ended_at.is_(None))
             .order_by(SESSIONS.c.session_id)
+            .with_for_update()
+        )
+        return [self._read(row) for row in await self._session.execute(query)]
+
+    async def lock_open_of(
+        self, company_id: uuid.UUID, opened_until: datetime, limit: int
+    ) -> Sequence[Session]:
+        """Return open sessions of a company's people that began by a moment, all locked."""
+        people = sa.select(CREDENTIALS.c.user_id).where(CREDENTIALS.c.company_id == company_id)
+        query = (
+            sa.select(SESSIONS)
+            .where(
+                SESSIONS.c.user_id.in_(people),
+                SESSIONS.c.ended_at.is_(None),
+                SESSIONS.c.opened_at <= opened_until,
+            )
+            .order_by(SESSIONS.c.session_id)
+            .limit(limit)
             .with_for_update()
         )
         return [self._read(row) for row in await self._session.execute(query)]

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from services.auth.storage.companies import OutboxCompanyEvents, PostgresCompanyRepository
 from services.auth.storage.credentials import (
     PostgresCredentialRepository,
     PostgresInvitationRepository,
@@ -41,6 +42,8 @@ class PostgresTransaction:
     def __init__(self, session: AsyncSession, vault: Vault) -> None:
         self._session = session
         self.credentials = PostgresCredentialRepository(session)
+        self.companies = PostgresCompanyRepository(session)
+        self.company_events = OutboxCompanyEvents(session)
         self.sessions = PostgresSessionRepository(session, vault)
         self.invitations = PostgresInvitationRepository(session)
         self.password_resets = PostgresPasswordResetRepository(session, vault)

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
-from services.chassis.outbox import inbox_table
+from services.chassis.outbox import inbox_table, outbox_table
 
 EMAIL_KEY = "credentials_email_key"
 
@@ -32,6 +32,7 @@ class CredentialRow(AuthModel, table=True):
         sa.CheckConstraint(
             "(role = 'master') = (company_id is null)", name="credentials_company_check"
         ),
+        sa.Index("credentials_company_idx", "company_id"),
     )
 
     user_id: uuid.UUID = Field(primary_key=True)
@@ -45,6 +46,29 @@ class CredentialRow(AuthModel, table=True):
     display_name: str = Field(sa_column=sa.Column(sa.Text, nullable=False, server_default=""))
     created_at: datetime = Field(sa_type=_TIME)
     updated_at: datetime = Field(sa_type=_TIME)
+
+
+class CompanyRow(AuthModel, table=True):
+    """A company, as far as companies told of it."""
+
+    __tablename__ = "companies"
+    __table_args__ = (
+        sa.Index("companies_lingering_idx", "closed_at", postgresql_where=sa.text("lingering")),
+        sa.Index(
+            "companies_to_erase_idx",
+            "closed_at",
+            postgresql_where=sa.text("erased_at is null and state in ('deleting', 'deleted')"),
+        ),
+    )
+
+    company_id: uuid.UUID = Field(primary_key=True)
+    version: int = Field(sa_type=sa.BigInteger)
+    state: str = Field(sa_type=sa.Text)
+    sessions_per_user_max: int
+    two_factor_roles: list[str] = Field(sa_type=sa.ARRAY(sa.Text))
+    closed_at: datetime | None = Field(sa_type=_TIME)
+    lingering: bool
+    erased_at: datetime | None = Field(sa_type=_TIME)
 
 
 class SessionRow(AuthModel, table=True):
@@ -125,6 +149,7 @@ class TotpRow(AuthModel, table=True):
     sealed_secret: bytes
     confirmed_at: datetime | None = Field(sa_type=_TIME)
     last_step: int = Field(sa_type=sa.BigInteger)
+    failures: int = Field(sa_column=sa.Column(sa.Integer, nullable=False, server_default="0"))
 
 
 class BackupCodeRow(AuthModel, table=True):
@@ -141,7 +166,9 @@ class RevocationRow(AuthModel, table=True):
 
     __tablename__ = "revocations"
     __table_args__ = (
-        sa.CheckConstraint("num_nonnulls(session_id, subject) = 1", name="revocations_check"),
+        sa.CheckConstraint(
+            "num_nonnulls(session_id, subject, company_id) = 1", name="revocations_check"
+        ),
         sa.Index("revocations_expires_idx", "expires_at"),
     )
 
@@ -150,6 +177,7 @@ class RevocationRow(AuthModel, table=True):
     )
     session_id: uuid.UUID | None
     subject: uuid.UUID | None
+    company_id: uuid.UUID | None
     revoked_at: datetime = Field(sa_type=_TIME)
     expires_at: datetime = Field(sa_type=_TIME)
 
@@ -193,10 +221,12 @@ class SigningKeyRow(AuthModel, table=True):
 
 
 INBOX = inbox_table(AuthModel.metadata)
+OUTBOX = outbox_table(AuthModel.metadata)
 
 # Statements are built on the tables, not on the classes: what they return is what the database
 # says now, never a row that the session remembers from before it waited for a lock.
 CREDENTIALS = AuthModel.metadata.tables["credentials"]
+COMPANIES = AuthModel.metadata.tables["companies"]
 SESSIONS = AuthModel.metadata.tables["sessions"]
 REFRESH_TOKENS = AuthModel.metadata.tables["refresh_tokens"]
 INVITATIONS = AuthModel.metadata.tables["invitations"]

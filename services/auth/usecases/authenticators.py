@@ -12,11 +12,13 @@ from services.auth.domain.errors import (
     TotpEnabled,
     TotpNotEnrolled,
     TwoFactorInvalid,
+    TwoFactorMandatory,
     TwoFactorRequired,
 )
 from services.auth.domain.throttling import Charge
 from services.auth.domain.totp import Proof, TotpEnrollment, enrollment, new_totp
 from services.auth.ports import AuthenticationRecorder, Store, Transaction
+from services.auth.usecases.opening import hold_company
 from services.auth.usecases.passwords import PasswordCheck, SessionOwner
 from services.auth.usecases.second_factors import SecondFactors, Verdict
 from services.auth.usecases.throttling import LoginThrottle
@@ -76,33 +78,50 @@ class EnrollTotp:
 class ConfirmTotp:
     """Turns an authenticator on."""
 
-    def __init__(self, store: Store, factors: SecondFactors) -> None:
+    def __init__(
+        self, store: Store, factors: SecondFactors, recorder: AuthenticationRecorder
+    ) -> None:
         self._store = store
         self._factors = factors
+        self._recorder = recorder
 
     async def __call__(self, user_id: uuid.UUID, code: str) -> Sequence[str]:
         """Turn it on with a code that it shows; return backup codes.
 
-        Guessing gains nothing here, since whoever enrolled was shown the secret.
-
         Raises:
-            TotpNotEnrolled: there is none.
+            TotpNotEnrolled: there is none, or none any more after too many wrong codes.
             TotpEnabled: it is on already.
             TwoFactorInvalid: the code is wrong.
         """
-        now = self._factors.clock()
         async with self._store.transaction() as tx:
-            await tx.credentials.lock(user_id)
-            totp = await tx.second_factors.find(user_id)
-            if totp is None:
-                raise TotpNotEnrolled
-            if totp.confirmed_at is not None:
-                raise TotpEnabled
-            accepted = totp.accepted(code, now)
-            if accepted is None:
-                raise TwoFactorInvalid
+            codes = await self._confirm(tx, user_id, code)
+        # The transaction above commits that a code was wrong: raising in it would undo that.
+        if codes is None:
+            error = TwoFactorInvalid()
+            self._recorder.failed(error.reason.lower())
+            raise error
+        return codes
+
+    async def _confirm(
+        self, tx: Transaction, user_id: uuid.UUID, code: str
+    ) -> Sequence[str] | None:
+        now = self._factors.clock()
+        await tx.credentials.lock(user_id)
+        totp = await tx.second_factors.find(user_id)
+        if totp is None:
+            raise TotpNotEnrolled
+        if totp.confirmed_at is not None:
+            raise TotpEnabled
+        accepted = totp.accepted(code, now)
+        if accepted is not None:
             await tx.second_factors.save(replace(accepted, confirmed_at=now))
             return await self._factors.new_backup_codes(tx, user_id)
+        missed = totp.missed()
+        if missed is None:
+            await tx.second_factors.remove(user_id)
+        else:
+            await tx.second_factors.save(missed)
+        return None
 
 
 class _ProvedTwice:
@@ -161,8 +180,15 @@ class DisableTotp(_ProvedTwice):
             TwoFactorRequired: no code was given.
             TwoFactorInvalid: the code is wrong or was used.
             TotpNotEnrolled: there is none.
+            TwoFactorMandatory: the company wants people of this role to have one.
             LoginThrottled: something was wrong too often, or there is too much to do now.
         """
+        async with self._store.transaction() as tx:
+            credential = await tx.credentials.find(owner.user_id)
+            company = await hold_company(tx, credential) if credential else None
+            if credential and company and company.wants_second_factor(credential.role):
+                raise TwoFactorMandatory
+        # A rule that is made just now finds nobody exempt: the next refresh asks for a factor.
         async with self._proved(owner, password, proof) as tx:
             await tx.second_factors.remove(owner.user_id)
 

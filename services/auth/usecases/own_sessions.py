@@ -5,7 +5,7 @@ import uuid
 from services.auth.domain.errors import SessionNotFound
 from services.auth.domain.sessions import SessionPage
 from services.auth.ports import RevocationHint, Store
-from services.auth.usecases.sessions import SessionOpener, end_sessions
+from services.auth.usecases.opening import SessionOpener, end_sessions
 
 
 class ListSessions:

@@ -10,6 +10,7 @@ from services.auth.domain.credentials import (
     invitation_digest,
 )
 from services.auth.domain.errors import (
+    CompanySuspended,
     CredentialsInvalid,
     InvitationInvalid,
     LoginThrottled,
@@ -25,7 +26,7 @@ from services.auth.ports import (
     Store,
 )
 from services.auth.usecases.new_passwords import NewPasswords
-from services.auth.usecases.sessions import SessionOpener, end_sessions
+from services.auth.usecases.opening import SessionOpener, end_sessions
 from services.auth.usecases.throttling import LoginThrottle
 
 
@@ -92,12 +93,13 @@ class AcceptInvitation:
 
         Raises:
             InvitationInvalid: unknown, used or expired.
+            CompanySuspended: the invitation stays open, for when it is resumed.
             PasswordTooWeak: the invitation stays open, for another try.
             LoginThrottled: too much to do now.
         """
         try:
             grant = await self._accept(invitation_digest(code), password, origin)
-        except (InvitationInvalid, LoginThrottled) as err:
+        except (InvitationInvalid, CompanySuspended, LoginThrottled) as err:
             self._recorder.failed(err.reason.lower())
             raise
         self._recorder.succeeded(grant.role)
@@ -117,7 +119,9 @@ class AcceptInvitation:
             credential = credential.with_password(password_hash)
             await tx.credentials.save(credential, self._opener.clock())
             home = self._throttle.address_digest(origin.address)
-            return await self._opener.open(tx, credential, home, origin)
+            opened = await self._opener.open(tx, credential, home, origin)
+            await end_sessions(tx, opened.displaced, self._opener)
+        return opened.grant
 
     async def _invited(self, digest: bytes) -> Credential:
         """Look before hashing: a made-up code costs next to nothing."""

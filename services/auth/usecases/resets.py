@@ -11,7 +11,7 @@ from services.auth.domain.credentials import (
     normalise_email,
     spelled_code,
 )
-from services.auth.domain.errors import LoginThrottled, ResetCodeInvalid
+from services.auth.domain.errors import CompanySuspended, LoginThrottled, ResetCodeInvalid
 from services.auth.domain.letters import reset_mail, reset_notice_mail
 from services.auth.domain.passwords import check_form, normalise_password
 from services.auth.domain.resets import (
@@ -31,7 +31,7 @@ from services.auth.ports import (
     Wake,
 )
 from services.auth.usecases.new_passwords import NewPasswords
-from services.auth.usecases.sessions import SessionOpener, end_sessions
+from services.auth.usecases.opening import SessionOpener, end_sessions, hold_company
 from services.auth.usecases.throttling import LoginThrottle
 
 _NOBODY = uuid.UUID(int=0)
@@ -150,12 +150,13 @@ class ResetPassword:
 
         Raises:
             ResetCodeInvalid: no such code of this account's works.
+            CompanySuspended: the code is right, and goes on working until it expires.
             PasswordTooWeak: nothing has changed, and the code still works.
             LoginThrottled: too many attempts before, or too much to do now.
         """
         try:
             await self._reset(normalise_email(email), code, new_password, origin)
-        except (ResetCodeInvalid, LoginThrottled) as err:
+        except (ResetCodeInvalid, CompanySuspended, LoginThrottled) as err:
             self._recorder.failed(err.reason.lower())
             raise
         await self._hint.announce()
@@ -172,15 +173,22 @@ class ResetPassword:
         async with self._throttle.refunding(self._store, charges, LoginThrottled):
             password_hash = await self._passwords.hashed(plain, email, _FIELD)
         async with self._store.transaction() as tx:
+            refusal: ResetCodeInvalid | CompanySuspended | None = None
             accepted = await self._accept(tx, user_id or _NOBODY, code)
-            if accepted is not None:
+            company = None if accepted is None else await hold_company(tx, accepted)
+            if accepted is None:
+                refusal = ResetCodeInvalid()
+            elif company is not None and company.is_closed:
+                await self._throttle.refund(tx, charges)
+                refusal = CompanySuspended(company.company_id)
+            else:
                 # Only now may the answer depend on the name; a refusal leaves the code as it was.
                 name = accepted.display_name
                 await self._passwords.require_strong(plain, email, _FIELD, name)
                 await self._set(tx, accepted, password_hash, charges)
         # The transaction above commits that a code was wrong: raising in it would undo that.
-        if accepted is None:
-            raise ResetCodeInvalid
+        if refusal is not None:
+            raise refusal
 
     async def _accept(self, tx: Transaction, user_id: uuid.UUID, code: str) -> Credential | None:
         """Return whose code it is; a wrong one is counted."""

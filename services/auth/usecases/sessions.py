@@ -1,11 +1,10 @@
 """Logging in, staying logged in, logging out."""
 
 import uuid
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from services.auth.domain.credentials import Credential, normalise_email
 from services.auth.domain.errors import (
+    CompanySuspended,
     CredentialsInvalid,
     LoginThrottled,
     RefreshTokenInvalid,
@@ -14,72 +13,20 @@ from services.auth.domain.errors import (
     TwoFactorRequired,
 )
 from services.auth.domain.passwords import normalise_password
-from services.auth.domain.sessions import (
-    Origin,
-    RefreshToken,
-    Session,
-    SessionGrant,
-    new_refresh_token,
-    new_session,
-    refresh_token_digest,
-)
-from services.auth.domain.tokens import Lifetimes, Revocation, user_claims
+from services.auth.domain.sessions import Origin, Session, SessionGrant, refresh_token_digest
 from services.auth.domain.totp import Proof
 from services.auth.domain.warnings import reuse_mail
 from services.auth.ports import (
     AuthenticationRecorder,
-    Clock,
     PasswordHasher,
     RevocationHint,
     Store,
-    TokenIssuer,
     Transaction,
     Wake,
 )
+from services.auth.usecases.opening import Opened, SessionOpener, end_sessions, hold_company
 from services.auth.usecases.second_factors import SecondFactors, Verdict
 from services.auth.usecases.throttling import LoginThrottle
-
-
-@dataclass(frozen=True, slots=True)
-class SessionOpener:
-    """Opens a session for somebody who has proved who they are."""
-
-    issuer: TokenIssuer
-    lifetimes: Lifetimes
-    clock: Clock
-    new_id: Callable[[], uuid.UUID]
-
-    async def open(
-        self, tx: Transaction, credential: Credential, address_digest: bytes, origin: Origin
-    ) -> SessionGrant:
-        """Open a session; the credential is locked, so the tokens say what holds."""
-        now = self.clock()
-        session = new_session(
-            self.new_id(), credential, address_digest, origin, self.lifetimes, now
-        )
-        secret, token = self.new_refresh_token(session)
-        await tx.sessions.add(session, token)
-        return self.grant(credential, session, secret)
-
-    def new_refresh_token(self, session: Session) -> tuple[str, RefreshToken]:
-        """Make a refresh token; it ends with its session at the latest."""
-        secret = new_refresh_token()
-        expires_at = min(self.clock() + self.lifetimes.refresh_token, session.expires_at)
-        digest = refresh_token_digest(secret)
-        return secret, RefreshToken(digest, session.session_id, expires_at)
-
-    def grant(self, credential: Credential, session: Session, secret: str) -> SessionGrant:
-        """Sign an access token and hand it out with the refresh token."""
-        claims = user_claims(credential, session.session_id)
-        issued = self.issuer.issue(claims, self.lifetimes.access_token)
-        return SessionGrant(
-            access_token=issued.token,
-            expires_in_s=int(self.lifetimes.access_token.total_seconds()),
-            refresh_token=secret,
-            user_id=credential.user_id,
-            role=credential.role,
-            company_id=credential.company_id,
-        )
 
 
 class Login:
@@ -92,6 +39,7 @@ class Login:
         hasher: PasswordHasher,
         factors: SecondFactors,
         opener: SessionOpener,
+        hint: RevocationHint,
         recorder: AuthenticationRecorder,
     ) -> None:
         self._store = store
@@ -99,6 +47,7 @@ class Login:
         self._hasher = hasher
         self._factors = factors
         self._opener = opener
+        self._hint = hint
         self._recorder = recorder
 
     async def __call__(
@@ -110,19 +59,26 @@ class Login:
             CredentialsInvalid: no such person, wrong password, or no access.
             TwoFactorRequired: the password is right, and there is an authenticator.
             TwoFactorInvalid: its code is wrong or was used.
+            CompanySuspended: all of it is right.
             LoginThrottled: too many failures before, or too much to do now.
         """
         try:
-            grant = await self._log_in(normalise_email(email), password, proof, origin)
-        except (CredentialsInvalid, TwoFactorRequired, TwoFactorInvalid, LoginThrottled) as err:
+            opened = await self._log_in(normalise_email(email), password, proof, origin)
+        except (
+            CredentialsInvalid,
+            TwoFactorRequired,
+            TwoFactorInvalid,
+            CompanySuspended,
+            LoginThrottled,
+        ) as err:
             self._recorder.failed(err.reason.lower())
             raise
-        self._recorder.succeeded(grant.role)
-        return grant
+        self._recorder.succeeded(opened.grant.role)
+        if opened.displaced:
+            await self._hint.announce()
+        return opened.grant
 
-    async def _log_in(
-        self, email: str, password: str, proof: Proof, origin: Origin
-    ) -> SessionGrant:
+    async def _log_in(self, email: str, password: str, proof: Proof, origin: Origin) -> Opened:
         async with self._store.transaction() as tx:
             credential = await tx.credentials.find_by_email(email)
             user_id = credential.user_id if credential else None
@@ -146,17 +102,27 @@ class Login:
                 current = current.with_password(renewed)
                 await tx.credentials.save(current, self._opener.clock())
             verdict = await self._factors.judge(tx, current.user_id, proof)
-            if verdict is Verdict.WRONG:
-                raise TwoFactorInvalid
-            grant = None
-            if verdict is not Verdict.MISSING:
-                digest = self._throttle.address_digest(origin.address)
-                grant = await self._opener.open(tx, current, digest, origin)
+            outcome = await self._outcome(tx, current, verdict, origin)
             await self._throttle.refund(tx, charges)
-        # To be asked for the code costs nothing, which the transaction above commits.
-        if grant is None:
-            raise TwoFactorRequired
-        return grant
+            if isinstance(outcome, Opened):
+                await end_sessions(tx, outcome.displaced, self._opener)
+        # To be asked for the code, or told of a suspension, costs nothing: that is committed.
+        if not isinstance(outcome, Opened):
+            raise outcome
+        return outcome
+
+    async def _outcome(
+        self, tx: Transaction, credential: Credential, verdict: Verdict, origin: Origin
+    ) -> Opened | TwoFactorRequired | CompanySuspended:
+        if verdict is Verdict.WRONG:
+            raise TwoFactorInvalid
+        if verdict is Verdict.MISSING:
+            return TwoFactorRequired()
+        digest = self._throttle.address_digest(origin.address)
+        try:
+            return await self._opener.open(tx, credential, digest, origin)
+        except CompanySuspended as err:
+            return err
 
 
 class RefreshSession:
@@ -182,6 +148,7 @@ class RefreshSession:
         Raises:
             RefreshTokenInvalid: unknown, expired, or the session has ended.
             RefreshTokenReused: spent before; the session has ended now.
+            CompanySuspended: it would be good otherwise.
         """
         async with self._store.transaction() as tx:
             outcome = await self._refresh(tx, refresh_token_digest(refresh_token), origin)
@@ -197,7 +164,7 @@ class RefreshSession:
 
     async def _refresh(
         self, tx: Transaction, digest: bytes, origin: Origin
-    ) -> SessionGrant | RefreshTokenInvalid | RefreshTokenReused:
+    ) -> SessionGrant | RefreshTokenInvalid | RefreshTokenReused | CompanySuspended:
         found = await tx.sessions.lock_by_token(digest)
         if found is None:
             return RefreshTokenInvalid()
@@ -207,13 +174,20 @@ class RefreshSession:
             await self._end(tx, session, origin)
             return RefreshTokenReused()
         credential = await tx.credentials.find(session.user_id)
-        may_go_on = session.is_live(now) and now < token.expires_at
-        if not may_go_on or credential is None or not credential.may_log_in:
+        in_time = now < session.expires_at and now < token.expires_at
+        if not in_time or credential is None or not credential.may_log_in:
+            return RefreshTokenInvalid()
+        company = await hold_company(tx, credential)
+        if company is not None and company.is_closed:
+            return CompanySuspended(company.company_id)
+        # Whoever was shut out logs in again, however soon the company was opened again.
+        shut_out = company is not None and company.ended(session.opened_at)
+        if session.ended_at is not None or shut_out:
             return RefreshTokenInvalid()
         secret, fresh = self._opener.new_refresh_token(session)
         await tx.sessions.rotate(token.used(now), fresh)
         await tx.sessions.save(session.used(origin, now))
-        return self._opener.grant(credential, session, secret)
+        return await self._opener.grant(tx, credential, company, session, secret)
 
     async def _end(self, tx: Transaction, session: Session, origin: Origin) -> None:
         """End a session and tell its owner; one that has ended was told of, or is nobody's loss."""
@@ -242,13 +216,3 @@ class Logout:
                 return
             await end_sessions(tx, [session], self._opener)
         await self._hint.announce()
-
-
-async def end_sessions(tx: Transaction, sessions: Sequence[Session], opener: SessionOpener) -> None:
-    """End sessions that are locked; their access tokens stop working too."""
-    now = opener.clock()
-    for session in sessions:
-        await tx.sessions.save(session.ended(now))
-    await tx.revocations.append(
-        [Revocation.of_session(session.session_id, opener.lifetimes, now) for session in sessions]
-    )

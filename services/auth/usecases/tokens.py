@@ -4,7 +4,8 @@ import hmac
 import uuid
 from collections.abc import Mapping
 
-from services.auth.domain.errors import ServiceCredentialsInvalid
+from services.auth.domain.errors import CompanySuspended, ServiceCredentialsInvalid
+from services.auth.domain.sessions import SUBJECT_SESSIONS_REVOKED_MAX, revoked_with
 from services.auth.domain.tokens import (
     REVOCATIONS_PER_PAGE_MAX,
     IssuedToken,
@@ -56,15 +57,24 @@ class IssueServiceToken:
 class IssueDeviceToken:
     """Signs tokens for devices that telemetry has authenticated."""
 
-    def __init__(self, issuer: TokenIssuer, lifetimes: Lifetimes) -> None:
+    def __init__(self, store: Store, issuer: TokenIssuer, lifetimes: Lifetimes) -> None:
+        self._store = store
         self._issuer = issuer
         self._lifetimes = lifetimes
 
-    def __call__(self, device_id: uuid.UUID, company_id: uuid.UUID) -> IssuedToken:
-        """Issue a token to a device."""
-        return self._issuer.issue(
-            device_claims(device_id, company_id), self._lifetimes.device_token
-        )
+    async def __call__(self, device_id: uuid.UUID, company_id: uuid.UUID) -> IssuedToken:
+        """Issue a token to a device.
+
+        Raises:
+            CompanySuspended: its company is.
+        """
+        claims = device_claims(device_id, company_id)
+        async with self._store.transaction() as tx:
+            # Signed while it is held: a company that is suspended from now on revokes it.
+            company = await tx.companies.hold(company_id)
+            if company.is_closed:
+                raise CompanySuspended(company_id)
+            return self._issuer.issue(claims, self._lifetimes.device_token)
 
 
 class RevokeSubject:
@@ -87,7 +97,9 @@ class RevokeSubject:
             now = self._clock()
             for session in sessions:
                 await tx.sessions.save(session.ended(now))
-            await tx.revocations.append([Revocation.of_subject(subject, self._lifetimes, now)])
+            ended = revoked_with(sessions, self._lifetimes, now)[:SUBJECT_SESSIONS_REVOKED_MAX]
+            revoked = Revocation.of_subject(subject, self._lifetimes, now)
+            await tx.revocations.append([revoked, *ended])
         await self._hint.announce()
 
 

@@ -38,11 +38,7 @@ class PostgresCensusReader:
             DEVICE_LATEST.c.company_id == col(DeviceRow.company_id),
             DEVICE_LATEST.c.device_id == col(DeviceRow.device_id),
         )
-        query = (
-            sa.select(*counts)
-            .select_from(DeviceRow)
-            .outerjoin(DEVICE_LATEST, latest)
-        )
+        query = sa.select(*counts).select_from(DeviceRow).outerjoin(DEVICE_LATEST, latest)
         if scope.company_id is not None:
             query = query.where(col(DeviceRow.company_id) == scope.company_id)
         async with self._database.transaction() as session:

@@ -29,7 +29,7 @@ async def enrolled(store: Store) -> Totp:
 async def test_an_authenticator_is_kept_as_it_changes(store: Store) -> None:
     """And is nobody else's."""
     totp = await enrolled(store)
-    used = replace(totp, confirmed_at=START, last_step=59_000_000)
+    used = replace(totp, confirmed_at=START, last_step=59_000_000, failures=2)
 
     async with store.transaction() as tx:
         assert await tx.second_factors.find(totp.user_id) == totp

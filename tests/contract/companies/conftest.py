@@ -28,12 +28,17 @@ def migrated(postgres_server: PostgresServer) -> Iterator[FreshDatabase]:
 @pytest.fixture
 async def database(migrated: FreshDatabase) -> AsyncIterator[Database]:
     """The service's pool."""
-    settings = CompaniesSettings(
-        database_url=migrated.url, nats_password="unused-here", service_secret="unused-here"
-    )
-    database = Database(settings, "companies", CollectorRegistry())
+    database = open_database(migrated)
     yield database
     await database.close()
+
+
+def open_database(fresh: FreshDatabase) -> Database:
+    """Open the service's pool on a database."""
+    settings = CompaniesSettings(
+        database_url=fresh.url, nats_password="unused-here", service_secret="unused-here"
+    )
+    return Database(settings, "companies", CollectorRegistry())
 
 
 @pytest.fixture(params=["fake", "postgres"])

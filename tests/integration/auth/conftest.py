@@ -10,6 +10,8 @@ from dashtrack.auth.internal.v1 import token_service_pb2 as tokens_pb
 from dashtrack.auth.internal.v1.token_service_pb2_grpc import TokenServiceStub
 from dashtrack.auth.v1 import auth_service_pb2 as pb
 from dashtrack.auth.v1.auth_service_pb2_grpc import AuthServiceStub
+from dashtrack.companies.v1.company_events_pb2 import CompanyChanged
+from dashtrack.companies.v1.company_pb2 import Company, SecuritySettings
 from dashtrack.options.v1 import options_pb2
 from dashtrack.users.v1.user_events_pb2 import UserChanged
 
@@ -58,9 +60,10 @@ Publish = Callable[..., None]
 
 @pytest.fixture(scope="module")
 def publish(nats_server: NatsServer, auth_service: ServedService) -> Publish:
-    """Publish an event as users does, several times if asked to."""
+    """Publish an event as users or companies do, several times if asked to."""
 
-    async def send(event: UserChanged, times: int) -> None:
+    async def send(event: UserChanged | CompanyChanged, times: int) -> None:
+        area = "users" if isinstance(event, UserChanged) else "companies"
         client = await nats.connect(
             nats_server.url, user=nats_server.user, password=nats_server.password
         )
@@ -69,7 +72,7 @@ def publish(nats_server: NatsServer, auth_service: ServedService) -> Publish:
                 # Each with an id of its own: the stream itself would drop a repeated one.
                 headers = {"Nats-Msg-Id": event.event_id if turn == 0 else str(uuid.uuid4())}
                 await client.jetstream().publish(
-                    "events.users.changed", event.SerializeToString(), headers=headers
+                    f"events.{area}.changed", event.SerializeToString(), headers=headers
                 )
         finally:
             await client.close()
@@ -136,3 +139,30 @@ class People:
 def people(grpc_stub: Any, publish: Publish, auth_site: AuthSite) -> People:
     """Whoever a test needs."""
     return People(grpc_stub, publish, auth_site)
+
+
+class Companies:
+    """Whatever happens to companies, told as companies tells it."""
+
+    def __init__(self, publish: Publish) -> None:
+        self._publish = publish
+        self._versions: dict[str, int] = {}
+
+    def tell(self, company_id: str, state: str = "STATE_ACTIVE", **security: Any) -> CompanyChanged:
+        """Tell how a company stands from now on."""
+        version = self._versions[company_id] = self._versions.get(company_id, 0) + 1
+        event = CompanyChanged(
+            event_id=str(uuid.uuid4()),
+            company_id=company_id,
+            version=version,
+            state=Company.State.Value(state),
+            security=SecuritySettings(**security),
+        )
+        self._publish(event)
+        return event
+
+
+@pytest.fixture(scope="module")
+def companies(publish: Publish) -> Companies:
+    """Whatever happens to companies."""
+    return Companies(publish)

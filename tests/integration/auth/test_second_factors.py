@@ -8,11 +8,13 @@ from xml.etree import ElementTree as ET
 import pytest
 from dashtrack.auth.v1 import auth_service_pb2 as pb
 from dashtrack.auth.v1 import authenticator_pb2
+from dashtrack.options.v1 import options_pb2
 from grpc import StatusCode
 
 from services.auth.domain.totp import totp_code
 from tests.fixtures.refusals import refused
 from tests.fixtures.tokens import bearer
+from tests.fixtures.waiting import eventually
 
 PASSWORD = "a long enough password"
 SVG = "{http://www.w3.org/2000/svg}svg"
@@ -124,3 +126,61 @@ def test_any_text_may_be_tried_as_a_code(person: Person, code: str) -> None:
     for codes in ({"totp_code": code}, {"backup_code": code}):
         with refused(StatusCode.UNAUTHENTICATED, "TWO_FACTOR_INVALID"):
             person.log_in(**codes)
+
+
+def test_a_company_can_demand_a_second_factor(person: Person, companies: Any, people: Any) -> None:
+    """Without one, a session is good for enrolling it and for logging out, and then for all."""
+    companies.tell(person.event.company_id, two_factor_roles=[person.session.role])
+
+    def is_restricted() -> bool:
+        person.session = person.log_in()
+        return bool(person.session.restriction == options_pb2.RESTRICTION_TWO_FACTOR_ENROLLMENT)
+
+    eventually(is_restricted, "the rule")
+    with refused(StatusCode.PERMISSION_DENIED, "TWO_FACTOR_ENROLLMENT_REQUIRED"):
+        person.call("ListSessions", pb.ListSessionsRequest())
+    person.enroll()
+    backup_codes = person.confirm()
+    with refused(StatusCode.PERMISSION_DENIED, "TWO_FACTOR_ENROLLMENT_REQUIRED"):
+        person.call("ListSessions", pb.ListSessionsRequest())
+
+    person.session = people.refresh(person.session)
+
+    assert not person.session.restriction
+    assert person.call("ListSessions", pb.ListSessionsRequest()).sessions
+    with refused(StatusCode.FAILED_PRECONDITION, "TWO_FACTOR_MANDATORY"):
+        person.call(
+            "DisableTotp",
+            authenticator_pb2.DisableTotpRequest(
+                current_password=PASSWORD, backup_code=backup_codes[0]
+            ),
+        )
+    assert not person.log_in(backup_code=backup_codes[0]).restriction
+
+
+def test_who_only_may_enrol_can_log_out(person: Person, companies: Any) -> None:
+    """Which ends the session as ever."""
+    companies.tell(person.event.company_id, two_factor_roles=[person.session.role])
+
+    def is_restricted() -> bool:
+        person.session = person.log_in()
+        return bool(person.session.restriction)
+
+    eventually(is_restricted, "the rule")
+    person.call("Logout", pb.LogoutRequest())
+
+    request = pb.RefreshSessionRequest(refresh_token=person.session.refresh_token)
+    with refused(StatusCode.UNAUTHENTICATED, "REFRESH_TOKEN_INVALID"):
+        person.stub.RefreshSession(request)
+
+
+def test_a_secret_is_not_guessed_by_confirming_it(person: Person) -> None:
+    """A few wrong codes, and it is gone."""
+    person.enroll()
+    code = person.code()
+    for _ in range(5):
+        with refused(StatusCode.UNAUTHENTICATED, "TWO_FACTOR_INVALID"):
+            person.call("ConfirmTotp", authenticator_pb2.ConfirmTotpRequest(totp_code="abcdef"))
+
+    with refused(StatusCode.FAILED_PRECONDITION, "TOTP_NOT_ENROLLED"):
+        person.call("ConfirmTotp", authenticator_pb2.ConfirmTotpRequest(totp_code=code))

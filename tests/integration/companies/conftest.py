@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from dashtrack.companies.internal.v1.directory_service_pb2_grpc import DirectoryServiceStub
 from dashtrack.companies.v1.company_service_pb2_grpc import CompanyServiceStub
+from dashtrack.companies.v1.plan_service_pb2_grpc import PlanServiceStub
 from dashtrack.companies.v1.vehicle_service_pb2_grpc import VehicleServiceStub
 
 from services.chassis.identity import Role
@@ -40,12 +41,16 @@ class Fleet:
         self.company_id = company_id
         self._companies = companies
         self._vehicles = VehicleServiceStub(channel)
+        self._plans = PlanServiceStub(channel)
         self._directory: Any = DirectoryServiceStub(channel)
         self._mint = mint
 
     def call(self, role: Role, method: str, request: Any, **token: Any) -> Any:
         """Call a method as somebody with a role: of the company, unless a master."""
-        stub = self._vehicles if "Vehicle" in method else self._companies
+        stub: Any = self._companies
+        for resource, other in (("Vehicle", self._vehicles), ("Plan", self._plans)):
+            if resource in method:
+                stub = other
         token.setdefault("company_id", None if role is Role.MASTER else self.company_id)
         return getattr(stub, method)(request, metadata=bearer(self._mint.user(role, **token)))
 

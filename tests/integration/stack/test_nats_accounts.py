@@ -73,6 +73,24 @@ async def test_a_service_does_all_that_events_need(url: str, service: str) -> No
         assert refused.empty()
 
 
+async def test_a_service_hears_one_kind_of_event_from_everybody(url: str) -> None:
+    """A wildcard in place of the service's name is as good as the name."""
+    async with connected(url, "users") as (client, _):
+        jetstream = client.jetstream(timeout=5)
+        await ensure_stream(jetstream)
+        await jetstream.publish("events.users.company_erased", b"gone")
+    async with connected(url, "companies") as (client, refused):
+        subscription = await client.jetstream(timeout=5).pull_subscribe(
+            "events.*.company_erased", durable="companies-wildcard-test", stream=STREAM
+        )
+        (message,) = await subscription.fetch(1, timeout=5)
+        await message.ack_sync(timeout=5)
+        assert message.subject == "events.users.company_erased"
+        await subscription.unsubscribe()
+        await client.flush()
+        assert refused.empty()
+
+
 async def test_a_service_does_not_speak_for_another(url: str) -> None:
     """An event of another service's is refused, and so is a hint."""
     async with connected(url, "companies") as (client, refused):

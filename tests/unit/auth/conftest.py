@@ -2,6 +2,7 @@
 
 import pytest
 
+from services.auth.domain.credentials import Credential
 from tests.fixtures.auth_world import AuthWorld
 
 
@@ -9,3 +10,9 @@ from tests.fixtures.auth_world import AuthWorld
 def world() -> AuthWorld:
     """Auth's use cases in memory, nobody known yet."""
     return AuthWorld()
+
+
+@pytest.fixture
+async def ada(world: AuthWorld) -> Credential:
+    """Somebody of a company."""
+    return await world.add_person()

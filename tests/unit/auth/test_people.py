@@ -64,9 +64,26 @@ async def test_deactivation_ends_every_session(world: AuthWorld) -> None:
         await world.refresh(grant.refresh_token, ORIGIN)
     with pytest.raises(CredentialsInvalid):
         await world.login(person.email, PASSWORD, ORIGIN)
-    (revocation,) = (await world.list_revocations(0)).revocations
-    assert revocation.subject == person.user_id
+    by_subject, by_session = (await world.list_revocations(0)).revocations
+    assert by_subject.subject == person.user_id
+    assert by_session.session_id in world.store.tables.sessions
     assert world.hint.announced == 1
+
+
+async def test_deactivation_revokes_sessions_that_have_tokens_left(world: AuthWorld) -> None:
+    """One by one, since a clock may have been ahead of ours; as many as are worth it."""
+    person = await world.add_person()
+    for _ in range(2):
+        await world.login(person.email, PASSWORD, ORIGIN)
+    world.clock.advance(minutes=17)
+    await world.login(person.email, PASSWORD, ORIGIN)
+
+    await world.apply_change(a_change(person, version=2, active=False))
+
+    revocations = (await world.list_revocations(0)).revocations
+    *_, last = world.store.tables.sessions
+    assert [entry.session_id for entry in revocations if entry.session_id] == [last]
+    assert all(row.ended_at for row in world.store.tables.sessions.values())
 
 
 async def test_deactivation_withdraws_the_invitation(world: AuthWorld) -> None:
@@ -180,7 +197,7 @@ async def test_a_purged_person_is_erased(world: AuthWorld) -> None:
     with pytest.raises(RefreshTokenInvalid):
         await world.refresh(grant.refresh_token, ORIGIN)
     revoked = {entry.subject for entry in (await world.list_revocations(0)).revocations}
-    assert revoked == {person.user_id, invited.user_id}
+    assert revoked == {person.user_id, invited.user_id, None}
 
 
 async def test_purging_a_stranger_changes_nothing(world: AuthWorld) -> None:

@@ -34,11 +34,11 @@ def test_a_wrong_secret_and_an_unknown_service_are_refused(
     assert world.recorder.failures == ["service_credentials_invalid"]
 
 
-def test_a_device_gets_a_token_of_its_company(world: AuthWorld) -> None:
+async def test_a_device_gets_a_token_of_its_company(world: AuthWorld) -> None:
     """It lives a day and is for devices."""
     device_id, company_id = uuid.uuid4(), uuid.uuid4()
 
-    issued = world.issue_device_token(device_id, company_id)
+    issued = await world.issue_device_token(device_id, company_id)
 
     assert issued.expires_at == world.clock() + LIFETIMES.device_token
     assert world.issuer.claims == [
