@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -64,7 +65,7 @@ def team(scope: TenantScope, name: str = "North") -> Team:
     return Team.create(NewTeam(scope.company_id, name), team_id=new_id(), now=NOW)
 
 
-def vehicle(scope: TenantScope, plate: str = "AA01", **more: object) -> Vehicle:
+def vehicle(scope: TenantScope, plate: str = "AA01", **more: Any) -> Vehicle:
     """Make a vehicle."""
     new = NewVehicle(scope.company_id, plate)
     return replace(Vehicle.create(new, vehicle_id=new_id(), now=NOW), **more)
@@ -95,13 +96,26 @@ async def done(
             await step(work)
 
 
+async def added(transactions: Transactions, scope: TenantScope, one: Vehicle) -> None:
+    """Store a vehicle."""
+    async with transactions.begin() as work:
+        await work.vehicles.add(scope, one)
+
+
+async def begun(transactions: Transactions, scope: TenantScope, one: Assignment) -> None:
+    """Store an assignment."""
+    async with transactions.begin() as work:
+        await work.assignments.add(scope, one)
+
+
 async def test_teams_are_read_as_they_were_stored(
     transactions: Transactions, scope: TenantScope
 ) -> None:
     """Nothing is lost, lists go on after an id, and others see nothing."""
     made = [team(scope, name) for name in ("Ñ 車", "B", "C")]
-    for one in made:
-        await done(transactions, lambda work, one=one: work.teams.add(scope, one))
+    async with transactions.begin() as work:
+        for one in made:
+            await work.teams.add(scope, one)
     stranger = TenantScope.company(new_id())
 
     async with transactions.begin() as work:
@@ -176,7 +190,7 @@ async def test_vehicles_are_in_teams_that_exist(
     for team_id in (foreign.team_id, new_id()):
         stray = vehicle(scope, "BB01", team_id=team_id)
         with pytest.raises(TeamNotFound):
-            await done(transactions, lambda work, stray=stray: work.vehicles.add(scope, stray))
+            await added(transactions, scope, stray)
     await done(transactions, lambda work: work.vehicles.add(scope, member))
     of_team = VehicleQuery(team_id=north.team_id)
     async with transactions.begin() as work:
@@ -228,7 +242,7 @@ async def test_assignments_exclude_one_another(
     driver, helper = person(scope), person(scope, Role.HELPER)
     made = [assignment(first, one) for one in (driver, helper, person(scope, Role.HELPER))]
     for one in made:
-        await done(transactions, lambda work, one=one: work.assignments.add(scope, one))
+        await begun(transactions, scope, one)
 
     another = assignment(first, person(scope))
     with pytest.raises(VehicleHasDriver):
@@ -236,7 +250,7 @@ async def test_assignments_exclude_one_another(
     for who in (driver, helper):
         twice = assignment(second, who)
         with pytest.raises(PersonHasVehicle):
-            await done(transactions, lambda work, twice=twice: work.assignments.add(scope, twice))
+            await begun(transactions, scope, twice)
     async with transactions.begin() as work:
         on_first = await work.assignments.current_for_change(scope, first.vehicle_id, None)
         assert on_first == made
@@ -356,10 +370,10 @@ async def test_numbers_are_of_one_company(transactions: Transactions, scope: Ten
     await done(
         transactions,
         lambda work: work.teams.add(scope, north),
-        *(
-            lambda work, one=one: work.vehicles.add(scope, one)
-            for one in (driven, idle, broken, retired)
-        ),
+        lambda work: work.vehicles.add(scope, driven),
+        lambda work: work.vehicles.add(scope, idle),
+        lambda work: work.vehicles.add(scope, broken),
+        lambda work: work.vehicles.add(scope, retired),
         lambda work: work.vehicles.add(other, foreign),
         lambda work: work.assignments.add(scope, assignment(driven, driver)),
         lambda work: work.assignments.add(scope, assignment(broken, person(scope))),
@@ -401,18 +415,12 @@ async def test_everything_of_a_company_is_erased(
     for each in (scope, other):
         north, who = team(each), person(each)
         car = vehicle(each, team_id=north.team_id)
-        await done(
-            transactions,
-            lambda work, each=each, north=north: work.teams.add(each, north),
-            lambda work, each=each, car=car: work.vehicles.add(each, car),
-            lambda work, each=each, who=who: work.people.keep(each, who),
-            lambda work, each=each, car=car, who=who: work.assignments.add(
-                each, assignment(car, who)
-            ),
-            lambda work, each=each, north=north, who=who: work.memberships.add(
-                each, membership(north, who.user_id)
-            ),
-        )
+        async with transactions.begin() as work:
+            await work.teams.add(each, north)
+            await work.vehicles.add(each, car)
+            await work.people.keep(each, who)
+            await work.assignments.add(each, assignment(car, who))
+            await work.memberships.add(each, membership(north, who.user_id))
 
     erased = 0
     while count := await _erased_some(transactions, scope):

@@ -55,11 +55,16 @@ async def have(fakes: CompaniesOnFakes, manager: Caller, name: str = "North") ->
     return await fakes.teams.create_team(manager, NewTeam(None, name))
 
 
-async def history(fakes: CompaniesOnFakes, manager: Caller, **query: uuid.UUID) -> list[Membership]:
+async def history(
+    fakes: CompaniesOnFakes,
+    manager: Caller,
+    *,
+    team_id: uuid.UUID | None = None,
+    user_id: uuid.UUID | None = None,
+) -> list[Membership]:
     """Read the history, newest first."""
-    page = await fakes.memberships.list_memberships(
-        manager, MembershipQuery(**query), before=None, limit=10
-    )
+    query = MembershipQuery(team_id=team_id, user_id=user_id)
+    page = await fakes.memberships.list_memberships(manager, query, before=None, limit=10)
     return list(page.items)
 
 

@@ -48,10 +48,10 @@ def manager(company: Company) -> Caller:
 
 
 async def have(
-    fakes: CompaniesOnFakes, manager: Caller, plate: str = "AA01", **more: str
+    fakes: CompaniesOnFakes, manager: Caller, plate: str = "AA01", display_name: str = ""
 ) -> Vehicle:
     """Have a vehicle."""
-    new = NewVehicle(None, plate, odometer_m=5000, **more)
+    new = NewVehicle(None, plate, display_name, odometer_m=5000)
     return await fakes.vehicles.create_vehicle(manager, new)
 
 

@@ -93,10 +93,10 @@ def test_masks_decide_what_changes() -> None:
 
     assert (masked.type, masked.status) == (VehicleType.OTHER, VehicleStatus.ACTIVE)
     assert (masked.vin, masked.display_name, masked.leaves_team) == ("", "", True)
-    assert masked.odometer_m is masked.plate is None
+    assert (masked.odometer_m, masked.plate) == (None, None)
     assert vehicle_id == VEHICLE_ID
     assert (unmasked.odometer_m, unmasked.etag, unmasked.leaves_team) == (7, "3", False)
-    assert unmasked.type is unmasked.status is unmasked.vin is None
+    assert (unmasked.type, unmasked.status, unmasked.vin) == (None, None, None)
 
 
 def test_bad_masks_and_missing_ids_are_named() -> None:
