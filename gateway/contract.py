@@ -59,6 +59,8 @@ class Rpc:
     client_streaming: bool
     server_streaming: bool
     idempotent: bool
+    reads: bool
+    """Whether it changes nothing."""
     input_type: str
     output_type: str
     comment: str
@@ -89,6 +91,16 @@ class Rpc:
     def for_devices(self) -> bool:
         """Whether a device's token opens it."""
         return self.access.caller == options_pb2.CALLER_DEVICE
+
+    @property
+    def scope(self) -> str | None:
+        """The scope that an API key needs; None if no key opens it."""
+        access = self.access
+        if access.caller != options_pb2.CALLER_USER or access.people_only:
+            return None
+        if access.reach != options_pb2.REACH_COMPANY:
+            return None
+        return f"{self.service.split('.')[1]}:{'read' if self.reads else 'write'}"
 
     @property
     def public(self) -> bool:
@@ -155,6 +167,7 @@ def _rpc(
         server_streaming=method.server_streaming,
         idempotent=method.options.idempotency_level
         != descriptor_pb2.MethodOptions.IDEMPOTENCY_UNKNOWN,
+        reads=method.options.idempotency_level == descriptor_pb2.MethodOptions.NO_SIDE_EFFECTS,
         input_type=method.input_type,
         output_type=method.output_type,
         comment=comment,

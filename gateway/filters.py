@@ -17,7 +17,7 @@ from gateway.settings import SERVICES, GatewaySettings, RateLimit
 
 USER = "user"
 DEVICE = "device"
-AUDIENCES = {USER: "dashtrack-api", DEVICE: "dashtrack-device"}
+AUDIENCES = {USER: ["dashtrack-api", "dashtrack-api-key"], DEVICE: ["dashtrack-device"]}
 
 JWKS_PATH = "/.well-known/jwks.json"
 _JWKS_REFRESH_S = 60
@@ -163,17 +163,17 @@ def _bucket(limit: RateLimit) -> Config:
 
 def _token_check(settings: GatewaySettings) -> Config:
     return {
-        "providers": {name: _provider(settings, audience) for name, audience in AUDIENCES.items()},
+        "providers": {name: _provider(settings, accepted) for name, accepted in AUDIENCES.items()},
         "requirement_map": {name: {"provider_name": name} for name in AUDIENCES},
         "strip_failure_response": True,
     }
 
 
-def _provider(settings: GatewaySettings, audience: str) -> Config:
+def _provider(settings: GatewaySettings, audiences: Sequence[str]) -> Config:
     auth = settings.services["auth"]
     return {
         "issuer": settings.token_issuer,
-        "audiences": [audience],
+        "audiences": list(audiences),
         "require_expiration": True,
         # Named, because by default a token in the query string would do as well.
         "from_headers": [{"name": "authorization", "value_prefix": "Bearer "}],

@@ -18,7 +18,8 @@ _HEADING = """\
 
 Generated from the access options of the contract by `python -m gateway permissions`; a test keeps
 it current. *own* means the caller's own session or profile, *company* the caller's own company,
-*all* every company. What is out of reach answers as if it didn't exist.
+*all* every company. What is out of reach answers as if it didn't exist. An API key calls what its
+role may, with the scope in the last column; what has none there is for people.
 
 """
 
@@ -42,6 +43,8 @@ def audience_of(rpc: Rpc) -> str:
     names = ", ".join(f"`{name}`" for name in role_names(rpc))
     whose = "their own" if reach_of(rpc) == "self" else "their own company's; `master` every"
     sentence = f"Open to {names}: {whose}."
+    if rpc.scope:
+        sentence = f"{sentence} API keys of these roles need the scope `{rpc.scope}`."
     if not rpc.access.open_to:
         return sentence
     restrictions = map(options_pb2.Restriction.Name, rpc.access.open_to)
@@ -55,13 +58,14 @@ def permission_table(rpcs: Sequence[Rpc]) -> str:
 
 
 def _lines(rpcs: Sequence[Rpc]) -> Iterator[str]:
-    columns = ["everybody", *(_name(role) for role in _ROLES), "device"]
+    columns = ["everybody", *(_name(role) for role in _ROLES), "device", "API key"]
     yield f"| RPC | REST | {' | '.join(columns)} |"
     yield "|" + "---|" * (len(columns) + 2)
     for rpc in rpcs:
         rest = f"`{rpc.binding.verb} {rpc.binding.template}`" if rpc.binding else ""
         cells = ["yes" if rpc.public else "", *(_cell(rpc, role) for role in _ROLES)]
         cells.append("own" if rpc.for_devices else "")
+        cells.append(f"`{rpc.scope}`" if rpc.scope else "")
         name = f"{rpc.service.removeprefix('dashtrack.')}/{rpc.name}"
         yield f"| `{name}` | {rest} | {' | '.join(cells)} |"
 

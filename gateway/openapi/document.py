@@ -106,6 +106,8 @@ class _Writer:
         if rpc.access.roles:
             operation["x-dashtrack-roles"] = role_names(rpc)
             operation["x-dashtrack-reach"] = reach_of(rpc)
+        if rpc.scope:
+            operation["x-dashtrack-scope"] = rpc.scope
         parameters = [*self._path_parameters(rpc), *self._query_parameters(rpc)]
         if parameters:
             operation["parameters"] = parameters
@@ -203,13 +205,18 @@ def _sentence(rpc: Rpc) -> str:
 def _security(rpc: Rpc) -> list[Mapping[str, list[str]]]:
     if rpc.access.caller == options_pb2.CALLER_PUBLIC:
         return []
-    return [{"deviceToken" if rpc.for_devices else "userToken": []}]
+    if rpc.for_devices:
+        return [{"deviceToken": []}]
+    people: Mapping[str, list[str]] = {"userToken": []}
+    return [people, {"apiKeyToken": [rpc.scope]}] if rpc.scope else [people]
 
 
 def _security_schemes() -> Schema:
     bearer = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
     return {
         "userToken": bearer | {"description": "A person's access token, from `/v1/auth:login`."},
+        "apiKeyToken": bearer
+        | {"description": "An API key's access token, from `/v1/auth:exchangeApiKey`."},
         "deviceToken": bearer | {"description": "A device's token, from `/v1/devices:exchange`."},
     }
 

@@ -80,6 +80,7 @@ def reasons(rpc: Rpc, known: Mapping[str, Reason], comments: Mapping[str, str]) 
         names += _FOR_PEOPLE
         if not rpc.access.open_to:
             names += _UNLESS_OPEN_TO_RESTRICTED
+        names.append("SCOPE_MISSING" if rpc.scope else "API_KEY_REFUSED")
     return [_reason(known[name], listed.get(name)) for name in dict.fromkeys(names)]
 
 

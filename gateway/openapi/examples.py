@@ -14,6 +14,7 @@ _DEPTH_MAX = 5
 _UUID = "01980f5a-7d1c-7a0e-9b1f-3f2f6c1f0a10"
 _TIME = "2026-03-01T12:00:00Z"
 
+_API_KEY = "dt_019cf0a2b3c47d5e8f90a1b2c3d4e5f6"
 _BY_NAME: Mapping[str, Any] = {
     "address": "203.0.113.7",
     "backup_codes": ["MFRG-GZDF", "NBSW-Y3DP"],
@@ -49,6 +50,10 @@ _BY_NAME: Mapping[str, Any] = {
     "refresh_token": "rt_2b7e151628aed2a6abf7158809cf4f3c",
     "reset_code": "MFRG-GZDF-NBSW-Y3DP",
     "sample_count": 3,
+    "scopes": ["telemetry:read"],
+    "secret_key": f"{_API_KEY}_{'5' * 48}1f0c7d2e",
+    "prefix": _API_KEY,
+    "last_use_address": "203.0.113.7",
     "secret": "s3c-9f86d081884c7d659a2feaa0c55ad015",
     "sensor": "coolant_temperature_c",
     "seq": 17,

@@ -10,7 +10,11 @@ from dashtrack.auth.internal.v1.security_service_pb2_grpc import (
     add_SecurityServiceServicer_to_server,
 )
 from dashtrack.auth.internal.v1.token_service_pb2_grpc import add_TokenServiceServicer_to_server
+from dashtrack.auth.v1.api_key_service_pb2_grpc import add_ApiKeyServiceServicer_to_server
 from dashtrack.auth.v1.auth_service_pb2_grpc import add_AuthServiceServicer_to_server
+from dashtrack.auth.v1.introspection_service_pb2_grpc import (
+    add_IntrospectionServiceServicer_to_server,
+)
 
 from services.auth import codec
 from services.auth.adapters.argon2_hasher import Argon2PasswordHasher
@@ -21,6 +25,7 @@ from services.auth.adapters.maildir import MaildirMailer
 from services.auth.adapters.qr_codes import qr_svg
 from services.auth.adapters.recording import PrometheusRecorder
 from services.auth.adapters.smtp import SmtpMailer
+from services.auth.adapters.token_examiner import examine_token
 from services.auth.adapters.zxcvbn_estimator import ZxcvbnPasswordStrength
 from services.auth.consumers import companies_consumer, people_consumer
 from services.auth.grpc_api import (
@@ -31,12 +36,20 @@ from services.auth.grpc_api import (
     TokenServicer,
     TokenUseCases,
 )
+from services.auth.grpc_api.api_keys import (
+    API_KEY_SERVICE,
+    INTROSPECTION_SERVICE,
+    ApiKeyServicer,
+    ApiKeyUseCases,
+    IntrospectionServicer,
+)
 from services.auth.grpc_api.figures import SECURITY_SERVICE, SecurityServicer
 from services.auth.ports import Mailer
 from services.auth.settings import AuthSettings
 from services.auth.storage.figures import PostgresFigureReader
 from services.auth.storage.store import PostgresStore
 from services.auth.storage.vault import Vault
+from services.auth.usecases.api_keys import CreateApiKey, ListApiKeys, RevokeApiKey
 from services.auth.usecases.authenticators import (
     ConfirmTotp,
     DisableTotp,
@@ -49,6 +62,8 @@ from services.auth.usecases.companies import (
     EraseCompanies,
 )
 from services.auth.usecases.figures import GetSecurityFigures
+from services.auth.usecases.introspection import IntrospectToken
+from services.auth.usecases.key_exchange import ExchangeApiKey
 from services.auth.usecases.new_passwords import NewPasswords
 from services.auth.usecases.opening import SessionOpener
 from services.auth.usecases.own_sessions import ListSessions, LogoutEverywhere, RevokeSession
@@ -88,6 +103,7 @@ class Parts:
     store: PostgresStore
     throttle: LoginThrottle
     reset_throttle: LoginThrottle
+    key_throttle: LoginThrottle
     codes: ResetCodes
     factors: SecondFactors
     threads: BoundedThreads
@@ -113,6 +129,7 @@ async def build(runtime: Runtime[AuthSettings]) -> App:
     recorder = PrometheusRecorder(runtime.metrics)
     auth = _auth_usecases(parts, recorder)
     tokens = _token_usecases(parts, recorder, settings)
+    api_keys = _api_key_usecases(parts, recorder, settings)
 
     reader = PostgresFigureReader(runtime.database)
     figures = GetSecurityFigures(reader, settings.lifetimes, utc_now)
@@ -121,13 +138,25 @@ async def build(runtime: Runtime[AuthSettings]) -> App:
         add_AuthServiceServicer_to_server(AuthServicer(auth, settings.proxies_trusted), server)
         add_TokenServiceServicer_to_server(TokenServicer(tokens), server)
         add_SecurityServiceServicer_to_server(SecurityServicer(figures), server)
+        add_ApiKeyServiceServicer_to_server(
+            ApiKeyServicer(api_keys, settings.proxies_trusted), server
+        )
+        add_IntrospectionServiceServicer_to_server(
+            IntrospectionServicer(IntrospectToken(examine_token)), server
+        )
 
     async def own_revocations(position: str) -> RevocationPage:
         page = await tokens.list_revocations(codec.decode_position(position))
         return codec.pulled_page(page)
 
     return App(
-        service_names=[AUTH_SERVICE, TOKEN_SERVICE, SECURITY_SERVICE],
+        service_names=[
+            AUTH_SERVICE,
+            TOKEN_SERVICE,
+            API_KEY_SERVICE,
+            INTROSPECTION_SERVICE,
+            SECURITY_SERVICE,
+        ],
         register=register,
         workers=_workers(runtime, parts, recorder),
         http_routes=[_key_set_route(parts.key_ring, settings)],
@@ -156,6 +185,7 @@ def assemble(runtime: Runtime[AuthSettings]) -> Parts:
         store=store,
         throttle=LoginThrottle(settings.login_limits, vault.digest, utc_now),
         reset_throttle=LoginThrottle(settings.reset_limits, vault.digest, utc_now, "reset-"),
+        key_throttle=LoginThrottle(settings.login_limits, vault.digest, utc_now, "api-key-"),
         codes=codes,
         factors=SecondFactors(vault.digest, utc_now),
         threads=threads,
@@ -242,6 +272,18 @@ def _token_usecases(
     )
 
 
+def _api_key_usecases(
+    parts: Parts, recorder: PrometheusRecorder, settings: AuthSettings
+) -> ApiKeyUseCases:
+    store, opener = parts.store, parts.opener
+    return ApiKeyUseCases(
+        create=CreateApiKey(store, opener, settings.api_key_policy),
+        list=ListApiKeys(store),
+        revoke=RevokeApiKey(store, opener, parts.hint),
+        exchange=ExchangeApiKey(store, parts.key_throttle, opener, recorder),
+    )
+
+
 def _workers(
     runtime: Runtime[AuthSettings], parts: Parts, recorder: PrometheusRecorder
 ) -> list[Worker]:
@@ -259,7 +301,7 @@ def _workers(
         EraseCompanies(parts.store, utc_now),
         settings.company_poll_interval_s,
     )
-    follow_person = ApplyPersonChange(parts.store, lifetimes, utc_now, new_id, parts.hint)
+    follow_person = ApplyPersonChange(parts.store, parts.opener, parts.hint)
     follow_company = ApplyCompanyChange(parts.store, lifetimes, utc_now, parts.hint)
     return [
         people_consumer(runtime.messaging, follow_person, parts.carrier.wake),

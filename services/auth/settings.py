@@ -9,6 +9,7 @@ from pydantic_settings import SettingsConfigDict
 
 from services.auth.adapters.argon2_hasher import Argon2Options
 from services.auth.adapters.smtp import SmtpSecurity, SmtpServer
+from services.auth.domain.api_keys import ApiKeyPolicy
 from services.auth.domain.keys import RotationPolicy
 from services.auth.domain.throttling import Limit
 from services.auth.domain.tokens import Lifetimes
@@ -124,6 +125,14 @@ class AuthSettings(ServiceSettings):
         30, ge=1, description="Requests from one address in a window."
     )
 
+    api_key_ttl_default_s: int = Field(
+        90 * _DAY_S, ge=60, description="Life of an API key that is made without an expiry."
+    )
+    api_key_ttl_max_s: int = Field(365 * _DAY_S, ge=60, description="Longest life of an API key.")
+    api_keys_per_company_max: int = Field(
+        50, ge=1, le=1000, description="API keys of a company that work at the same time."
+    )
+
     jwks_refresh_interval_s: int = Field(
         300, ge=1, description="How old a copy of the key set may be, at the gateway and elsewhere."
     )
@@ -153,6 +162,8 @@ class AuthSettings(ServiceSettings):
         if self.smtp_user is not None and self.smtp_security is SmtpSecurity.NONE:
             raise ValueError("smtp_password would travel in the clear")
         _ = self.mail_target  # which raises if there is none
+        if self.api_key_ttl_default_s > self.api_key_ttl_max_s:
+            raise ValueError("api_key_ttl_default_s is at most api_key_ttl_max_s")
         if self.upkeep_interval_s > self.jwks_refresh_interval_s:
             raise ValueError("upkeep_interval_s is at most jwks_refresh_interval_s")
         return self
@@ -203,6 +214,15 @@ class AuthSettings(ServiceSettings):
             account_from_address=Limit(self.login_failures_per_account_and_address, window),
             account=Limit(self.login_failures_per_account, window),
             address=Limit(self.login_failures_per_address, window),
+        )
+
+    @property
+    def api_key_policy(self) -> ApiKeyPolicy:
+        """What holds for API keys."""
+        return ApiKeyPolicy(
+            lifetime_default=timedelta(seconds=self.api_key_ttl_default_s),
+            lifetime_max=timedelta(seconds=self.api_key_ttl_max_s),
+            per_company_max=self.api_keys_per_company_max,
         )
 
     @property

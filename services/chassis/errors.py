@@ -147,6 +147,26 @@ class TwoFactorEnrollmentRequired(PermissionDenied):
         super().__init__("Enrol an authenticator, confirm it, and refresh the session.")
 
 
+class ScopeMissing(PermissionDenied):
+    """The API key was not given the scope that the method needs."""
+
+    reason = "SCOPE_MISSING"
+
+    def __init__(self, scope: str) -> None:
+        """Name the scope."""
+        super().__init__("The API key lacks the scope that this call needs.", scope=scope)
+
+
+class ApiKeyRefused(PermissionDenied):
+    """The method is for people, whatever scopes an API key has."""
+
+    reason = "API_KEY_REFUSED"
+
+    def __init__(self) -> None:
+        """Point to people."""
+        super().__init__("This call is for people; no API key opens it.")
+
+
 class TokenAudience(PermissionDenied):
     """The token is genuine and meant for another kind of caller than the method serves."""
 

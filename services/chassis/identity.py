@@ -37,6 +37,8 @@ class CallerKind(enum.StrEnum):
 
     ANONYMOUS = "anonymous"
     USER = "user"
+    API_KEY = "api_key"
+    """A machine that calls what people call, as far as its key's scopes go."""
     DEVICE = "device"
     SERVICE = "service"
 
@@ -75,6 +77,8 @@ class Caller:
     expires_at_s: int
     restriction: Restriction | None = None
     """With one, the token opens only the methods that say so."""
+    scopes: frozenset[str] = frozenset()
+    """What an API key may call; of other callers nothing."""
 
     @property
     def scope(self) -> TenantScope:
@@ -96,6 +100,17 @@ class Caller:
             PermissionDenied: the caller is not a person.
         """
         return self._id_of(CallerKind.USER)
+
+    @property
+    def principal_id(self) -> uuid.UUID:
+        """The person or the API key behind the call: by which it is known whose something is.
+
+        Raises:
+            PermissionDenied: the caller is neither.
+        """
+        if self.kind is CallerKind.API_KEY:
+            return uuid.UUID(self.subject)
+        return self.user_id
 
     @property
     def device_id(self) -> uuid.UUID:

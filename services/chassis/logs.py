@@ -16,6 +16,8 @@ _SECRET_KEY = re.compile(
 _SECRET_TEXTS = (
     (re.compile(r"(?i)\b(bearer)\s+[\w.~+/=-]+"), r"\1 [redacted]"),
     (re.compile(r"\beyJ[\w-]+\.[\w-]+\.[\w-]*"), "[redacted]"),
+    # API keys: their id may be read, their secret not.
+    (re.compile(r"(?i)\b(dt_[0-9a-f]{32})_[0-9a-f]+"), r"\1_[redacted]"),
     (re.compile(r"(://[^\s:/@]*:)[^\s@/]+@"), r"\1[redacted]@"),
     # PostgreSQL quotes the row that broke a constraint, whatever is in it.
     (re.compile(r"(?m)^(DETAIL:).*"), r"\1 [redacted]"),

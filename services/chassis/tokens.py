@@ -15,11 +15,14 @@ from services.chassis.errors import TokenAudience, TokenExpired, TokenInvalid, T
 from services.chassis.identity import Caller, CallerKind, Restriction, Role
 
 AUDIENCE_API = "dashtrack-api"
+AUDIENCE_API_KEY = "dashtrack-api-key"
+"""Of its own: who does not know of scopes must refuse the token, not take it for a person's."""
 AUDIENCE_DEVICE = "dashtrack-device"
 AUDIENCE_SERVICE = "dashtrack-service"
 
 _KIND_BY_AUDIENCE = {
     AUDIENCE_API: CallerKind.USER,
+    AUDIENCE_API_KEY: CallerKind.API_KEY,
     AUDIENCE_DEVICE: CallerKind.DEVICE,
     AUDIENCE_SERVICE: CallerKind.SERVICE,
 }
@@ -161,6 +164,7 @@ def _verified(claims: dict[str, Any], kid: str) -> VerifiedToken:
             session_id=_optional_id(claims, "sid"),
             expires_at_s=int(_time_s(claims, "exp")),
             restriction=_restriction(claims),
+            scopes=_scopes(kind, claims),
         )
         return VerifiedToken(caller, kid, _time_s(claims, "iat"))
     except (KeyError, TypeError, ValueError, AttributeError) as err:
@@ -173,7 +177,7 @@ def _subject(kind: CallerKind, claims: dict[str, Any]) -> str:
 
 
 def _role(kind: CallerKind, claims: dict[str, Any]) -> Role | None:
-    if kind is CallerKind.USER:
+    if kind in {CallerKind.USER, CallerKind.API_KEY}:
         return Role(claims["role"])
     if kind is CallerKind.SERVICE and claims["role"] != "service":
         raise ValueError("a service's token with another role")
@@ -199,6 +203,15 @@ def _restriction(claims: dict[str, Any]) -> Restriction | None:
     """Read what narrows a token; one that isn't known here narrows it to nothing."""
     value = claims.get("restriction")
     return None if value is None else Restriction(value)
+
+
+def _scopes(kind: CallerKind, claims: dict[str, Any]) -> frozenset[str]:
+    if kind is not CallerKind.API_KEY:
+        return frozenset()
+    scopes = claims["scopes"]
+    if not isinstance(scopes, list):
+        raise TypeError("scopes that are no list")
+    return frozenset(map(str, scopes))
 
 
 def _optional_id(claims: dict[str, Any], name: str) -> uuid.UUID | None:

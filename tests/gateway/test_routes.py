@@ -147,6 +147,19 @@ def test_a_token_of_another_kind_of_caller_is_denied(
     assert services.calls == []
 
 
+@pytest.mark.parametrize("rpc", [rpc for rpc in PRIVATE if rpc.scope], ids=label)
+def test_an_api_keys_token_gets_past_the_gateway(
+    rpc: Rpc, services: Services, rest: httpx.Client, token_mint: TokenMint
+) -> None:
+    """Where people's does; scopes are the services' business."""
+    token = token_mint.api_key(Role.MANAGER, [], uuid.uuid4())
+
+    answer = ask(rpc, services, rest, token)
+
+    assert answer.is_success
+    assert [call.path for call in services.calls] == [rpc.path]
+
+
 @pytest.mark.parametrize("path", INTERNAL)
 def test_internal_services_are_unreachable(
     path: str,

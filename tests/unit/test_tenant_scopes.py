@@ -6,6 +6,8 @@ from types import ModuleType
 
 import pytest
 
+from services.auth.ports import api_keys as api_keys_ports
+from services.auth.storage import api_keys as api_keys_storage
 from services.chassis.identity import TenantScope
 from services.companies.ports import companies as companies_ports
 from services.companies.ports import holdings as holdings_ports
@@ -18,8 +20,10 @@ from services.telemetry.storage import registry as telemetry_storage
 from services.users import ports as users_ports
 from services.users.storage import repository as users_storage
 
-# Auth is not among them: it keeps what belongs to a person, and no call to it reaches a company.
+# Of auth only API keys are among them: the rest belongs to a person, and is reached by them alone.
 MODULES = [
+    api_keys_ports,
+    api_keys_storage,
     companies_ports,
     companies_storage,
     holdings_ports,

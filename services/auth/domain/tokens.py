@@ -10,6 +10,7 @@ from services.auth.domain.credentials import Credential
 from services.chassis.identity import Restriction
 
 AUDIENCE_API = "dashtrack-api"
+AUDIENCE_API_KEY = "dashtrack-api-key"
 AUDIENCE_DEVICE = "dashtrack-device"
 AUDIENCE_SERVICE = "dashtrack-service"
 SERVICE_ROLE = "service"
@@ -17,7 +18,7 @@ SERVICE_ROLE = "service"
 REVOCATIONS_PER_PAGE_MAX = 1000
 _CLOCK_SKEW = timedelta(minutes=1)
 
-Claims = Mapping[str, str | int | float]
+Claims = Mapping[str, str | int | float | list[str]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +119,7 @@ def service_claims(service: str) -> Claims:
 
 def registered_claims(
     issuer: str, token_id: uuid.UUID, now: datetime, lifetime: timedelta
-) -> Claims:
+) -> Mapping[str, str | int | float]:
     """Say what every token says of itself (RFC 7519)."""
     # With its fraction: a token that is issued after a revocation must not look older than it.
     issued_at_s = now.timestamp()

@@ -14,9 +14,9 @@ from google.api.httpbody_pb2 import HttpBody
 from google.protobuf.empty_pb2 import Empty
 
 from services.auth import codec
-from services.auth.addresses import client_address, user_agent
 from services.auth.domain.sessions import Origin
 from services.auth.domain.totp import Proof
+from services.auth.grpc_api.origins import origin_of
 from services.auth.usecases.authenticators import (
     ConfirmTotp,
     DisableTotp,
@@ -178,9 +178,7 @@ class AuthServicer(AuthServiceServicer):
         return SessionOwner(current_caller().user_id, _session_id(), self._origin(context))
 
     def _origin(self, context: Any) -> Origin:
-        metadata = context.invocation_metadata() or ()
-        address = client_address(metadata, context.peer(), self._proxies_trusted)
-        return Origin.of(address, user_agent(metadata))
+        return origin_of(context, self._proxies_trusted)
 
 
 class TokenServicer(TokenServiceServicer):

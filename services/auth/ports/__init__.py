@@ -1,10 +1,11 @@
 """What the use cases need from the outside.
 
 Everything that a use case does in one `Store.transaction()` commits or fails as a whole. Locks are
-always taken in the order credential, password reset, second factor, company, sessions, login
-attempts, revocations, which is what keeps transactions from waiting for each other in a circle.
-Only a refresh begins with its session, then holds the company, and takes no lock on the credential;
-whoever changes a company, which nobody else may hold then, takes nothing but revocations after it.
+always taken in the order credential, password reset, second factor, company, sessions, API keys,
+login attempts, revocations, which is what keeps transactions from waiting for each other in a
+circle. Only a refresh begins with its session and an exchange with its API key, then they hold the
+company, and take no lock on the credential; whoever changes a company, which nobody else may hold
+then, takes nothing but revocations after it.
 """
 
 import uuid
@@ -17,11 +18,11 @@ from services.auth.domain.companies import Company
 from services.auth.domain.credentials import Credential, Invitation
 from services.auth.domain.keys import SigningKey
 from services.auth.domain.mails import Mail, QueuedMail
-from services.auth.domain.passwords import StrengthEstimate
 from services.auth.domain.resets import PasswordReset, ResetRequest
 from services.auth.domain.sessions import RefreshToken, Session, SessionCounts
 from services.auth.domain.tokens import Claims, IssuedToken, Revocation, RevocationPage
 from services.auth.domain.totp import Totp
+from services.auth.ports.api_keys import ApiKeyRepository
 from services.chassis.identity import Role
 
 Clock = Callable[[], datetime]
@@ -290,6 +291,8 @@ class Transaction(Protocol):
     @property
     def second_factors(self) -> SecondFactorRepository: ...  # noqa: D102
     @property
+    def api_keys(self) -> ApiKeyRepository: ...  # noqa: D102
+    @property
     def revocations(self) -> RevocationRepository: ...  # noqa: D102
     @property
     def attempts(self) -> AttemptRepository: ...  # noqa: D102
@@ -334,17 +337,6 @@ class PasswordHasher(Protocol):
 
     def is_outdated(self, password_hash: str) -> bool:
         """Tell whether the hash was made with other parameters than those in force."""
-
-
-class PasswordStrength(Protocol):
-    """Tells how hard passwords are to guess, under the same bound as hashing."""
-
-    async def estimate(self, password: str, known: Sequence[str]) -> StrengthEstimate:
-        """Estimate how hard a password is to guess for who knows some words.
-
-        Raises:
-            LoginThrottled: too many wait already.
-        """
 
 
 class TokenIssuer(Protocol):

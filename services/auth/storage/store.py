@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from services.auth.storage.api_keys import PostgresApiKeyRepository
 from services.auth.storage.companies import OutboxCompanyEvents, PostgresCompanyRepository
 from services.auth.storage.credentials import (
     PostgresCredentialRepository,
@@ -48,6 +49,7 @@ class PostgresTransaction:
         self.invitations = PostgresInvitationRepository(session)
         self.password_resets = PostgresPasswordResetRepository(session, vault)
         self.second_factors = PostgresSecondFactorRepository(session, vault)
+        self.api_keys = PostgresApiKeyRepository(session, vault)
         self.revocations = PostgresRevocationRepository(session)
         self.attempts = PostgresAttemptRepository(session)
         self.mails = PostgresMailQueue(session, vault)

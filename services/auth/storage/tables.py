@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
+from services.chassis.creations import RequestedRow
 from services.chassis.outbox import inbox_table, outbox_table
 
 EMAIL_KEY = "credentials_email_key"
@@ -161,6 +162,33 @@ class BackupCodeRow(AuthModel, table=True):
     digest: bytes = Field(primary_key=True)
 
 
+class ApiKeyRow(AuthModel, RequestedRow, table=True):
+    """A key of a machine, and the request that made it; who made it may be gone."""
+
+    __tablename__ = "api_keys"
+    __table_args__ = (
+        sa.UniqueConstraint("request_caller_id", "request_id", name="api_keys_request_key"),
+        sa.CheckConstraint(
+            "(role = 'master') = (company_id is null)", name="api_keys_company_check"
+        ),
+        sa.Index("api_keys_company_idx", "company_id", "key_id"),
+        sa.Index("api_keys_creator_idx", "creator_id"),
+    )
+
+    key_id: uuid.UUID = Field(primary_key=True)
+    company_id: uuid.UUID | None
+    display_name: str = Field(sa_type=sa.Text)
+    role: str = Field(sa_type=sa.Text)
+    scopes: list[str] = Field(sa_type=sa.ARRAY(sa.Text))
+    digest: bytes
+    creator_id: uuid.UUID
+    created_at: datetime = Field(sa_type=_TIME)
+    expires_at: datetime = Field(sa_type=_TIME)
+    revoked_at: datetime | None = Field(sa_type=_TIME)
+    used_at: datetime | None = Field(sa_type=_TIME)
+    sealed_used_from: bytes | None
+
+
 class RevocationRow(AuthModel, table=True):
     """An entry in the log of revocations."""
 
@@ -234,6 +262,7 @@ RESET_REQUESTS = AuthModel.metadata.tables["reset_requests"]
 PASSWORD_RESETS = AuthModel.metadata.tables["password_resets"]
 TOTPS = AuthModel.metadata.tables["totps"]
 BACKUP_CODES = AuthModel.metadata.tables["backup_codes"]
+API_KEYS = AuthModel.metadata.tables["api_keys"]
 REVOCATIONS = AuthModel.metadata.tables["revocations"]
 LOGIN_ATTEMPTS = AuthModel.metadata.tables["login_attempts"]
 MAILS = AuthModel.metadata.tables["mails"]

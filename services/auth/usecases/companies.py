@@ -6,12 +6,14 @@ from services.auth.domain.companies import CompanyChange, CompanyState
 from services.auth.domain.tokens import Lifetimes, Revocation
 from services.auth.ports import Clock, RevocationHint, Store, Transaction
 from services.auth.usecases.opening import SessionOpener, end_sessions
+from services.chassis.identity import TenantScope
 
 CONSUMER = "auth-companies-changed"
 
 _SWEEPING_WORK = "companies"
 _SESSIONS_AT_ONCE = 200
 _PEOPLE_AT_ONCE = 50
+_KEYS_AT_ONCE = 200
 
 
 class ApplyCompanyChange:
@@ -115,7 +117,9 @@ class EraseCompanies:
             # A refresh holds its session: what it signs, it signs before the person is gone.
             await tx.sessions.lock_open(person.user_id)
             await tx.credentials.remove(person.user_id)
-        return bool(people)
+        if people:
+            return True
+        return await tx.api_keys.remove_some(TenantScope.company(company_id), _KEYS_AT_ONCE) > 0
 
     async def _finish(self, tx: Transaction, company_id: uuid.UUID) -> None:
         """Note that nothing is left: who would add somebody holds the company, and sees it go."""

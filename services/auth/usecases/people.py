@@ -1,8 +1,7 @@
 """Following users: who is invited, who has which role, who has no access any more."""
 
 import uuid
-from collections.abc import Callable, Sequence
-from datetime import datetime
+from collections.abc import Sequence
 
 from services.auth.domain.credentials import (
     BOOTSTRAP_USER_ID,
@@ -17,9 +16,11 @@ from services.auth.domain.credentials import (
 from services.auth.domain.letters import invitation_mail
 from services.auth.domain.passwords import normalise_password
 from services.auth.domain.sessions import SUBJECT_SESSIONS_REVOKED_MAX, Session, revoked_with
-from services.auth.domain.tokens import Lifetimes, Revocation
+from services.auth.domain.tokens import Revocation
 from services.auth.ports import Clock, RevocationHint, Store, Transaction
+from services.auth.usecases.key_exchange import end_keys_of
 from services.auth.usecases.new_passwords import NewPasswords
+from services.auth.usecases.opening import SessionOpener
 from services.chassis.identity import Role
 
 CONSUMER = "auth-users-changed"
@@ -31,15 +32,14 @@ class ApplyPersonChange:
     def __init__(
         self,
         store: Store,
-        lifetimes: Lifetimes,
-        clock: Clock,
-        new_id: Callable[[], uuid.UUID],
+        opener: SessionOpener,
         hint: RevocationHint,
     ) -> None:
         self._store = store
-        self._lifetimes = lifetimes
-        self._clock = clock
-        self._new_id = new_id
+        self._opener = opener
+        self._lifetimes = opener.lifetimes
+        self._clock = opener.clock
+        self._new_id = opener.new_id
         self._hint = hint
 
     async def __call__(self, change: PersonChange) -> None:
@@ -81,8 +81,9 @@ class ApplyPersonChange:
     async def _erase(self, tx: Transaction, credential: Credential) -> bool:
         """Remove a credential and everything that hangs on it."""
         sessions = await tx.sessions.lock_open(credential.user_id)
+        keys = await end_keys_of(tx, credential.user_id, None, self._opener)
         await tx.credentials.remove(credential.user_id)
-        await self._revoke(tx, credential.user_id, sessions, self._clock())
+        await self._revoke(tx, credential.user_id, sessions, keys)
         return True
 
     async def _invite(self, tx: Transaction, change: PersonChange) -> None:
@@ -112,16 +113,22 @@ class ApplyPersonChange:
         ending = sessions if after.status is CredentialStatus.DEACTIVATED else []
         for session in ending:
             await tx.sessions.save(session.ended(now))
-        await self._revoke(tx, after.user_id, ending, now)
+        keys = await end_keys_of(tx, after.user_id, after, self._opener)
+        await self._revoke(tx, after.user_id, ending, keys)
         return True
 
     async def _revoke(
-        self, tx: Transaction, user_id: uuid.UUID, ending: Sequence[Session], now: datetime
+        self,
+        tx: Transaction,
+        user_id: uuid.UUID,
+        ending: Sequence[Session],
+        keys: Sequence[Revocation],
     ) -> None:
         """Revoke a person's tokens until now, and by session those of clocks that are ahead."""
+        now = self._clock()
         ended = revoked_with(ending, self._lifetimes, now)[:SUBJECT_SESSIONS_REVOKED_MAX]
         subject = Revocation.of_subject(user_id, self._lifetimes, now)
-        await tx.revocations.append([subject, *ended])
+        await tx.revocations.append([subject, *ended, *keys])
 
 
 class BootstrapMaster:

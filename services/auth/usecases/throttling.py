@@ -49,7 +49,24 @@ class LoginThrottle:
         Raises:
             LoginThrottled: not now.
         """
-        charges = await self._charges(tx, email, user_id, address)
+        return await self._charge(tx, await self._charges(tx, email, user_id, address))
+
+    async def charge_machine(self, tx: Transaction, name: str, address: str) -> Sequence[Charge]:
+        """Charge an attempt to prove that one is a machine, whose secret is long and random.
+
+        It is counted where it comes from alone: nobody guesses such a secret, but who knows the
+        name could keep the machine out by trying.
+
+        Raises:
+            LoginThrottled: not now.
+        """
+        limits, purpose = self._limits, self._purpose
+        pair = self._digest(f"{purpose}pair:{name}:{address}")
+        everybody = self._digest(f"{purpose}address:{address}")
+        charges = [Charge(pair, limits.account_from_address), Charge(everybody, limits.address)]
+        return await self._charge(tx, charges)
+
+    async def _charge(self, tx: Transaction, charges: Sequence[Charge]) -> Sequence[Charge]:
         now = self._clock()
         buckets = await tx.attempts.lock([charge.key for charge in charges], now)
         wait_s = throttling.wait_s(charges, buckets, now)

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from services.auth.domain import keys
+from services.auth.domain.api_keys import KEPT_AFTER_END
 from services.auth.domain.keys import RotationPolicy, SigningKey
 from services.auth.domain.mails import Mail, retry_delay
 from services.auth.domain.sessions import SessionCounts
@@ -15,6 +16,7 @@ from services.auth.ports import (
     Store,
     Transaction,
 )
+from services.chassis.identity import TenantScope
 
 _KEYS_WORK = "signing-keys"
 _PRUNING_WORK = "pruning"
@@ -131,6 +133,7 @@ class Prune:
             await tx.sessions.prune(now - self._lifetimes.refresh_token, now)
             await tx.invitations.prune(now)
             await tx.password_resets.prune(now)
+            await tx.api_keys.prune(TenantScope.everything(), now - KEPT_AFTER_END)
             await tx.attempts.prune(now)
             await tx.signing_keys.prune(now)
             await tx.revocations.prune(now)

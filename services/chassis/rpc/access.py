@@ -5,16 +5,20 @@ from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
 from services.chassis.errors import (
+    ApiKeyRefused,
     PermissionDenied,
+    ScopeMissing,
     TokenAudience,
     TokenInvalid,
     TokenMissing,
     TwoFactorEnrollmentRequired,
+    Unauthenticated,
+    Unavailable,
 )
-from services.chassis.identity import CallerKind, Restriction, set_caller
+from services.chassis.identity import Caller, CallerKind, Restriction, set_caller
 from services.chassis.rpc.calls import Context, StreamHandler, UnaryHandler, current_call
 from services.chassis.rpc.methods import MethodSpec
-from services.chassis.tokens import TokenVerifier
+from services.chassis.tokens import TokenVerifier, VerifiedToken
 
 _SCHEME = "bearer "
 _REFUSALS: Mapping[Restriction, type[TwoFactorEnrollmentRequired]] = {
@@ -59,18 +63,45 @@ class AccessGate:
         verified = self._verifier.recall(token) or await self._verifier.verify(token)
         if call is not None:
             call.verifier = self._verifier
-        caller = verified.caller
-        if caller.kind is not spec.caller:
-            raise TokenAudience(
-                f"The token is for callers of kind {caller.kind}, not {spec.caller}."
-            )
-        if caller.kind is CallerKind.USER and caller.role not in spec.roles:
-            raise PermissionDenied(
-                f"The role {caller.role} may not call this method.", method=spec.path
-            )
-        if caller.restriction is not None and caller.restriction not in spec.open_to:
-            raise _REFUSALS[caller.restriction]
-        set_caller(caller)
+        _require_open(spec, verified.caller)
+        set_caller(verified.caller)
+
+
+def _require_open(spec: MethodSpec, caller: Caller) -> None:
+    """Make sure that a method is open to a caller.
+
+    Raises:
+        PermissionDenied: it is not.
+    """
+    # An API key calls what people call: with a role as they do, and with scopes besides.
+    kind = CallerKind.USER if caller.kind is CallerKind.API_KEY else caller.kind
+    if kind is not spec.caller:
+        raise TokenAudience(f"The token is for callers of kind {caller.kind}, not {spec.caller}.")
+    if caller.kind is CallerKind.API_KEY and spec.scope is None:
+        raise ApiKeyRefused
+    if kind is CallerKind.USER and caller.role not in spec.roles:
+        raise PermissionDenied(
+            f"The role {caller.role} may not call this method.", method=spec.path
+        )
+    if caller.kind is CallerKind.API_KEY and spec.scope not in caller.scopes:
+        raise ScopeMissing(str(spec.scope))
+    if caller.restriction is not None and caller.restriction not in spec.open_to:
+        raise _REFUSALS[caller.restriction]
+
+
+async def examine_token(token: str) -> VerifiedToken | None:
+    """Judge a token as the gate judges those that calls carry; None if it is not good.
+
+    Raises:
+        Unavailable: nobody can tell now.
+    """
+    call = current_call()
+    if call is None or call.verifier is None:
+        raise Unavailable("Tokens are judged within a call that carries one.")
+    try:
+        return call.verifier.recall(token) or await call.verifier.verify(token)
+    except (Unauthenticated, PermissionDenied):
+        return None
 
 
 async def recheck_access() -> None:

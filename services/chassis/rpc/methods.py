@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from dashtrack.options.v1 import options_pb2
-from google.protobuf import descriptor, descriptor_pool, message_factory
+from google.protobuf import descriptor, descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import Message
 from py_grpc_prometheus.grpc_utils import get_method_type
 
@@ -42,6 +42,8 @@ class MethodSpec:
     """The roles that may call, for people."""
     open_to: frozenset[Restriction]
     """The restrictions under which people may call all the same."""
+    scope: str | None
+    """What an API key needs to call, such as `users:read`; None if none may."""
     deadline_s: float | None
     """The longest a call may take; None for streams without an end of their own."""
     request_type: type[Message]
@@ -67,6 +69,21 @@ def find_method(path: str) -> MethodSpec:
     return _spec(service_name, method)
 
 
+def scope_of(service: str, options: descriptor_pb2.MethodOptions) -> str | None:
+    """Derive the scope that an API key needs for a method: its area, and whether it changes things.
+
+    Args:
+        service: the proto service's full name, such as `dashtrack.users.v1.UserService`.
+        options: the method's.
+    """
+    access = options.Extensions[options_pb2.access]
+    for_machines = access.reach == options_pb2.REACH_COMPANY and not access.people_only
+    if access.caller != options_pb2.CALLER_USER or not for_machines:
+        return None
+    reads = options.idempotency_level == descriptor_pb2.MethodOptions.NO_SIDE_EFFECTS
+    return f"{service.split('.')[1]}:{'read' if reads else 'write'}"
+
+
 def _spec(service: str, method: descriptor.MethodDescriptor) -> MethodSpec:
     path = f"/{service}/{method.name}"
     options = method.GetOptions()
@@ -88,6 +105,7 @@ def _spec(service: str, method: descriptor.MethodDescriptor) -> MethodSpec:
         caller=caller,
         roles=roles,
         open_to=frozenset(RESTRICTIONS[number] for number in access.open_to),
+        scope=scope_of(service, method.GetOptions()),
         deadline_s=None if call.unbounded else (call.deadline_ms or _DEADLINE_DEFAULT_MS) / 1000,
         request_type=message_factory.GetMessageClass(method.input_type),
     )

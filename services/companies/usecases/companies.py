@@ -37,7 +37,7 @@ class CompanyUseCases:
             company = Company.create(new, plan, company_id=self._new_id(), now=self._clock())
             request = None
             if new.request_id:
-                request = CreationRequest.of(caller.user_id, new.request_id, company.asked_for)
+                request = CreationRequest.of(caller.principal_id, new.request_id, company.asked_for)
             if request and (made := await work.companies.made_by(caller.scope, request)):
                 return made
             plan.require_open()

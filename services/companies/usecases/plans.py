@@ -35,7 +35,7 @@ class PlanUseCases:
         plan = Plan.create(new, self._clock())
         request = None
         if new.request_id:
-            request = CreationRequest.of(caller.user_id, new.request_id, plan.asked_for)
+            request = CreationRequest.of(caller.principal_id, new.request_id, plan.asked_for)
         async with self._transactions.begin() as work:
             if request and (made := await work.plans.made_by(request)):
                 return made

@@ -24,7 +24,7 @@ class TeamUseCases:
         team = Team.create(new, team_id=self._new_id(), now=self._clock())
         request = None
         if new.request_id:
-            request = CreationRequest.of(caller.user_id, new.request_id, team.asked_for)
+            request = CreationRequest.of(caller.principal_id, new.request_id, team.asked_for)
         async with self._transactions.begin() as work:
             # Locked, so that no team outlives a deletion.
             company = await work.companies.get_for_change(caller.scope, team.company_id)

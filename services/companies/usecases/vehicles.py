@@ -36,7 +36,7 @@ class VehicleUseCases:
         vehicle = Vehicle.create(new, vehicle_id=self._new_id(), now=self._clock())
         request = None
         if new.request_id:
-            request = CreationRequest.of(caller.user_id, new.request_id, vehicle.asked_for)
+            request = CreationRequest.of(caller.principal_id, new.request_id, vehicle.asked_for)
         async with self._transactions.begin() as work:
             # Locked, so that creations count one after the other, and none outlives a deletion.
             company = await work.companies.get_for_change(caller.scope, vehicle.company_id)

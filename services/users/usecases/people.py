@@ -64,7 +64,7 @@ class UserUseCases:
             standing = await self._standing(caller, user.company_id)
         request = None
         if new.request_id:
-            request = CreationRequest.of(caller.user_id, new.request_id, user.asked_for)
+            request = CreationRequest.of(caller.principal_id, new.request_id, user.asked_for)
         async with self._transactions.begin() as work:
             if request and (made := await work.users.made_by(caller.scope, request)):
                 return made
@@ -101,11 +101,11 @@ class UserUseCases:
         """Change a person's profile or role."""
         async with self._transactions.begin() as work:
             user = await work.users.get_for_change(caller.scope, user_id)
-            if user_id != caller.user_id:
+            if user_id != caller.principal_id:
                 require_manageable(caller, user.role)
             changed = user.edited(edit, self._clock())
             if changed.role != user.role:
-                if user_id == caller.user_id:
+                if user_id == caller.principal_id:
                     raise OwnAccount
                 require_manageable(caller, changed.role)
             return await _store(work, caller.scope, user, changed)
@@ -179,7 +179,7 @@ class UserUseCases:
         """Open a unit of work on somebody else, whose access the caller decides about."""
         async with self._transactions.begin() as work:
             user = await work.users.get_for_change(caller.scope, user_id)
-            if user_id == caller.user_id:
+            if user_id == caller.principal_id:
                 raise OwnAccount
             require_manageable(caller, user.role)
             yield work, user

@@ -7,7 +7,7 @@ import pytest
 from services.auth.adapters.bounded_threads import BoundedThreads
 from services.auth.adapters.zxcvbn_estimator import ZxcvbnPasswordStrength
 from services.auth.domain.passwords import known_words
-from services.auth.ports import PasswordStrength
+from services.auth.ports.passwords import PasswordStrength
 from tests.fixtures.auth_fakes import FakePasswordStrength
 
 KNOWN = known_words("augusta.byron@example.com", "Augusta Ada Byron")

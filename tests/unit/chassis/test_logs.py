@@ -94,6 +94,14 @@ def test_secrets_are_taken_out_of_stacks_and_library_records(out: io.StringIO) -
     assert "hunter2" not in out.getvalue()
 
 
+def test_api_keys_are_told_by_their_look(out: io.StringIO) -> None:
+    """Their id may be read, which says what to revoke; their secret not."""
+    prefix, secret = f"dt_{'0a' * 16}", "beef" * 14
+    get_logger("kettle").info("odd_request", body=f'{{"x": "{prefix}_{secret}"}}')
+    assert prefix in out.getvalue()
+    assert "beef" not in out.getvalue()
+
+
 def test_event_names_its_trace(out: io.StringIO) -> None:
     """Logs and traces of one call find each other."""
     span = trace.NonRecordingSpan(trace.SpanContext(0xABC, 0xDEF, is_remote=False))

@@ -8,6 +8,8 @@ from google.protobuf import descriptor_pb2
 from gateway import contract
 from gateway.contract import Binding, ContractError, Rpc
 from gateway.settings import SERVICES
+from services.chassis.rpc.methods import find_method
+from tests.fixtures.rpcs import RPCS
 
 
 def file_with(package: str = "dashtrack.users.v1") -> descriptor_pb2.FileDescriptorProto:
@@ -55,6 +57,16 @@ def test_what_the_contract_says_is_taken() -> None:
     assert (rpc.deadline_ms, rpc.body_bytes_max, rpc.unbounded) == (500, 10, True)
     assert rpc.idempotent
     assert rpc.bound == Binding("GET", "/v1/x/{x_id}", "")
+
+
+def test_gateway_and_services_derive_the_same_scopes() -> None:
+    """Each by itself, from the same options."""
+    found = list(contract.public_rpcs(contract.load()))
+
+    assert found[0].path in RPCS  # which has the generated code loaded
+    assert {rpc.path: rpc.scope for rpc in found} == {
+        rpc.path: find_method(rpc.path).scope for rpc in found
+    }
 
 
 def test_internal_packages_are_never_public() -> None:

@@ -99,6 +99,14 @@ class _ErrorReasonEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_ErrorReaso
     """ERROR_REASON_TWO_FACTOR_ENROLLMENT_REQUIRED: the person must have a second factor and has none: enrol an
     authenticator, confirm it and refresh the session. Status PERMISSION_DENIED.
     """
+    ERROR_REASON_SCOPE_MISSING: _ErrorReason.ValueType  # 26
+    """ERROR_REASON_SCOPE_MISSING: the API key was not given the scope that the method needs.
+    Metadata: `scope`. Status PERMISSION_DENIED.
+    """
+    ERROR_REASON_API_KEY_REFUSED: _ErrorReason.ValueType  # 27
+    """ERROR_REASON_API_KEY_REFUSED: the method is for people, whatever scopes an API key has.
+    Status PERMISSION_DENIED.
+    """
     ERROR_REASON_CREDENTIALS_INVALID: _ErrorReason.ValueType  # 40
     """ERROR_REASON_CREDENTIALS_INVALID: unknown e-mail or wrong password, deliberately not saying which. Status UNAUTHENTICATED."""
     ERROR_REASON_REFRESH_TOKEN_INVALID: _ErrorReason.ValueType  # 41
@@ -138,6 +146,8 @@ class _ErrorReasonEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_ErrorReaso
     """ERROR_REASON_TWO_FACTOR_MANDATORY: the caller's company wants everybody of their role to have a second
     factor, so it stays on. Status FAILED_PRECONDITION.
     """
+    ERROR_REASON_API_KEY_INVALID: _ErrorReason.ValueType  # 59
+    """ERROR_REASON_API_KEY_INVALID: the API key is unknown, revoked or expired. Status UNAUTHENTICATED."""
     ERROR_REASON_USER_NOT_FOUND: _ErrorReason.ValueType  # 60
     """ERROR_REASON_USER_NOT_FOUND: no such person in reach. Metadata: `user_id`. Status NOT_FOUND."""
     ERROR_REASON_EMAIL_TAKEN: _ErrorReason.ValueType  # 61
@@ -166,6 +176,8 @@ class _ErrorReasonEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_ErrorReaso
     """ERROR_REASON_INVITATION_THROTTLED: the person was invited a moment ago. Try again after
     `RetryInfo.retry_delay`. Status RESOURCE_EXHAUSTED.
     """
+    ERROR_REASON_API_KEY_NOT_FOUND: _ErrorReason.ValueType  # 70
+    """ERROR_REASON_API_KEY_NOT_FOUND: no such API key in reach. Metadata: `key_id`. Status NOT_FOUND."""
     ERROR_REASON_COMPANY_NOT_FOUND: _ErrorReason.ValueType  # 80
     """ERROR_REASON_COMPANY_NOT_FOUND: no such company in reach. Metadata: `company_id`. Status NOT_FOUND."""
     ERROR_REASON_COMPANY_NAME_TAKEN: _ErrorReason.ValueType  # 81
@@ -359,6 +371,14 @@ ERROR_REASON_TWO_FACTOR_ENROLLMENT_REQUIRED: ErrorReason.ValueType  # 25
 """ERROR_REASON_TWO_FACTOR_ENROLLMENT_REQUIRED: the person must have a second factor and has none: enrol an
 authenticator, confirm it and refresh the session. Status PERMISSION_DENIED.
 """
+ERROR_REASON_SCOPE_MISSING: ErrorReason.ValueType  # 26
+"""ERROR_REASON_SCOPE_MISSING: the API key was not given the scope that the method needs.
+Metadata: `scope`. Status PERMISSION_DENIED.
+"""
+ERROR_REASON_API_KEY_REFUSED: ErrorReason.ValueType  # 27
+"""ERROR_REASON_API_KEY_REFUSED: the method is for people, whatever scopes an API key has.
+Status PERMISSION_DENIED.
+"""
 ERROR_REASON_CREDENTIALS_INVALID: ErrorReason.ValueType  # 40
 """ERROR_REASON_CREDENTIALS_INVALID: unknown e-mail or wrong password, deliberately not saying which. Status UNAUTHENTICATED."""
 ERROR_REASON_REFRESH_TOKEN_INVALID: ErrorReason.ValueType  # 41
@@ -398,6 +418,8 @@ ERROR_REASON_TWO_FACTOR_MANDATORY: ErrorReason.ValueType  # 58
 """ERROR_REASON_TWO_FACTOR_MANDATORY: the caller's company wants everybody of their role to have a second
 factor, so it stays on. Status FAILED_PRECONDITION.
 """
+ERROR_REASON_API_KEY_INVALID: ErrorReason.ValueType  # 59
+"""ERROR_REASON_API_KEY_INVALID: the API key is unknown, revoked or expired. Status UNAUTHENTICATED."""
 ERROR_REASON_USER_NOT_FOUND: ErrorReason.ValueType  # 60
 """ERROR_REASON_USER_NOT_FOUND: no such person in reach. Metadata: `user_id`. Status NOT_FOUND."""
 ERROR_REASON_EMAIL_TAKEN: ErrorReason.ValueType  # 61
@@ -426,6 +448,8 @@ ERROR_REASON_INVITATION_THROTTLED: ErrorReason.ValueType  # 69
 """ERROR_REASON_INVITATION_THROTTLED: the person was invited a moment ago. Try again after
 `RetryInfo.retry_delay`. Status RESOURCE_EXHAUSTED.
 """
+ERROR_REASON_API_KEY_NOT_FOUND: ErrorReason.ValueType  # 70
+"""ERROR_REASON_API_KEY_NOT_FOUND: no such API key in reach. Metadata: `key_id`. Status NOT_FOUND."""
 ERROR_REASON_COMPANY_NOT_FOUND: ErrorReason.ValueType  # 80
 """ERROR_REASON_COMPANY_NOT_FOUND: no such company in reach. Metadata: `company_id`. Status NOT_FOUND."""
 ERROR_REASON_COMPANY_NAME_TAKEN: ErrorReason.ValueType  # 81

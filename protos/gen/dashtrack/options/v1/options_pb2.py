@@ -25,23 +25,23 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import descriptor_pb2 as google_dot_protobuf_dot_descriptor__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"dashtrack/options/v1/options.proto\x12\x14\x64\x61shtrack.options.v1\x1a google/protobuf/descriptor.proto\"\xc1\x01\n\x06\x41\x63\x63\x65ss\x12,\n\x06\x63\x61ller\x18\x01 \x01(\x0e\x32\x1c.dashtrack.options.v1.Caller\x12)\n\x05roles\x18\x02 \x03(\x0e\x32\x1a.dashtrack.options.v1.Role\x12*\n\x05reach\x18\x03 \x01(\x0e\x32\x1b.dashtrack.options.v1.Reach\x12\x32\n\x07open_to\x18\x04 \x03(\x0e\x32!.dashtrack.options.v1.Restriction\"F\n\x04\x43\x61ll\x12\x13\n\x0b\x64\x65\x61\x64line_ms\x18\x01 \x01(\r\x12\x11\n\tunbounded\x18\x02 \x01(\x08\x12\x16\n\x0emax_body_bytes\x18\x03 \x01(\r*y\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x0f\n\x0bROLE_MASTER\x10\x01\x12\x16\n\x12ROLE_COMPANY_ADMIN\x10\x02\x12\x10\n\x0cROLE_MANAGER\x10\x03\x12\x0f\n\x0bROLE_DRIVER\x10\x04\x12\x0f\n\x0bROLE_HELPER\x10\x05*k\n\x06\x43\x61ller\x12\x16\n\x12\x43\x41LLER_UNSPECIFIED\x10\x00\x12\x11\n\rCALLER_PUBLIC\x10\x01\x12\x0f\n\x0b\x43\x41LLER_USER\x10\x02\x12\x11\n\rCALLER_DEVICE\x10\x03\x12\x12\n\x0e\x43\x41LLER_SERVICE\x10\x04*A\n\x05Reach\x12\x15\n\x11REACH_UNSPECIFIED\x10\x00\x12\x0e\n\nREACH_SELF\x10\x01\x12\x11\n\rREACH_COMPANY\x10\x02*Q\n\x0bRestriction\x12\x1b\n\x17RESTRICTION_UNSPECIFIED\x10\x00\x12%\n!RESTRICTION_TWO_FACTOR_ENROLLMENT\x10\x01:N\n\x06\x61\x63\x63\x65ss\x12\x1e.google.protobuf.MethodOptions\x18\xb4\x87\x03 \x01(\x0b\x32\x1c.dashtrack.options.v1.Access:J\n\x04\x63\x61ll\x12\x1e.google.protobuf.MethodOptions\x18\xb5\x87\x03 \x01(\x0b\x32\x1a.dashtrack.options.v1.Callb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"dashtrack/options/v1/options.proto\x12\x14\x64\x61shtrack.options.v1\x1a google/protobuf/descriptor.proto\"\xd6\x01\n\x06\x41\x63\x63\x65ss\x12,\n\x06\x63\x61ller\x18\x01 \x01(\x0e\x32\x1c.dashtrack.options.v1.Caller\x12)\n\x05roles\x18\x02 \x03(\x0e\x32\x1a.dashtrack.options.v1.Role\x12*\n\x05reach\x18\x03 \x01(\x0e\x32\x1b.dashtrack.options.v1.Reach\x12\x32\n\x07open_to\x18\x04 \x03(\x0e\x32!.dashtrack.options.v1.Restriction\x12\x13\n\x0bpeople_only\x18\x05 \x01(\x08\"F\n\x04\x43\x61ll\x12\x13\n\x0b\x64\x65\x61\x64line_ms\x18\x01 \x01(\r\x12\x11\n\tunbounded\x18\x02 \x01(\x08\x12\x16\n\x0emax_body_bytes\x18\x03 \x01(\r*y\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x0f\n\x0bROLE_MASTER\x10\x01\x12\x16\n\x12ROLE_COMPANY_ADMIN\x10\x02\x12\x10\n\x0cROLE_MANAGER\x10\x03\x12\x0f\n\x0bROLE_DRIVER\x10\x04\x12\x0f\n\x0bROLE_HELPER\x10\x05*k\n\x06\x43\x61ller\x12\x16\n\x12\x43\x41LLER_UNSPECIFIED\x10\x00\x12\x11\n\rCALLER_PUBLIC\x10\x01\x12\x0f\n\x0b\x43\x41LLER_USER\x10\x02\x12\x11\n\rCALLER_DEVICE\x10\x03\x12\x12\n\x0e\x43\x41LLER_SERVICE\x10\x04*A\n\x05Reach\x12\x15\n\x11REACH_UNSPECIFIED\x10\x00\x12\x0e\n\nREACH_SELF\x10\x01\x12\x11\n\rREACH_COMPANY\x10\x02*Q\n\x0bRestriction\x12\x1b\n\x17RESTRICTION_UNSPECIFIED\x10\x00\x12%\n!RESTRICTION_TWO_FACTOR_ENROLLMENT\x10\x01:N\n\x06\x61\x63\x63\x65ss\x12\x1e.google.protobuf.MethodOptions\x18\xb4\x87\x03 \x01(\x0b\x32\x1c.dashtrack.options.v1.Access:J\n\x04\x63\x61ll\x12\x1e.google.protobuf.MethodOptions\x18\xb5\x87\x03 \x01(\x0b\x32\x1a.dashtrack.options.v1.Callb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'dashtrack.options.v1.options_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ROLE']._serialized_start=362
-  _globals['_ROLE']._serialized_end=483
-  _globals['_CALLER']._serialized_start=485
-  _globals['_CALLER']._serialized_end=592
-  _globals['_REACH']._serialized_start=594
-  _globals['_REACH']._serialized_end=659
-  _globals['_RESTRICTION']._serialized_start=661
-  _globals['_RESTRICTION']._serialized_end=742
+  _globals['_ROLE']._serialized_start=383
+  _globals['_ROLE']._serialized_end=504
+  _globals['_CALLER']._serialized_start=506
+  _globals['_CALLER']._serialized_end=613
+  _globals['_REACH']._serialized_start=615
+  _globals['_REACH']._serialized_end=680
+  _globals['_RESTRICTION']._serialized_start=682
+  _globals['_RESTRICTION']._serialized_end=763
   _globals['_ACCESS']._serialized_start=95
-  _globals['_ACCESS']._serialized_end=288
-  _globals['_CALL']._serialized_start=290
-  _globals['_CALL']._serialized_end=360
+  _globals['_ACCESS']._serialized_end=309
+  _globals['_CALL']._serialized_start=311
+  _globals['_CALL']._serialized_end=381
 # @@protoc_insertion_point(module_scope)

@@ -148,10 +148,17 @@ class Access(message.Message):
     ROLES_FIELD_NUMBER: builtins.int
     REACH_FIELD_NUMBER: builtins.int
     OPEN_TO_FIELD_NUMBER: builtins.int
+    PEOPLE_ONLY_FIELD_NUMBER: builtins.int
     caller: Caller.ValueType
     """Required. Caller is the kind of party that may call."""
     reach: Reach.ValueType
     """Reach is whose data a person may touch. Required for CALLER_USER."""
+    people_only: builtins.bool
+    """PeopleOnly keeps API keys out, whatever scopes they have; with REACH_SELF nobody needs to say so.
+    Any other method for people is open to keys of its roles with the scope `<area>:read`, or
+    `<area>:write` unless its `idempotency_level` is NO_SIDE_EFFECTS; the area is the second part
+    of the package's name.
+    """
     @builtins.property
     def roles(self) -> containers.RepeatedScalarFieldContainer[Role.ValueType]:
         """Roles are those a person needs one of. Required for CALLER_USER."""
@@ -169,10 +176,11 @@ class Access(message.Message):
         roles: abc.Iterable[Role.ValueType] | None = ...,
         reach: Reach.ValueType = ...,
         open_to: abc.Iterable[Restriction.ValueType] | None = ...,
+        people_only: builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["caller", b"caller", "open_to", b"open_to", "reach", b"reach", "roles", b"roles"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["caller", b"caller", "open_to", b"open_to", "people_only", b"people_only", "reach", b"reach", "roles", b"roles"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
