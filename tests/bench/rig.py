@@ -142,7 +142,7 @@ def running_rig(state_dir: Path) -> Iterator[Rig]:
     with stack_in(state_dir, **unlimited) as stack:
         stack.up()
         with platform_of(stack) as platform:
-            company_id = platform.company()
+            company_id = platform.company("unlimited")
             yield Rig(stack, platform, [platform.board(company_id) for _ in range(BOARDS)])
 
 

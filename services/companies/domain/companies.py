@@ -25,7 +25,7 @@ from services.companies.domain.errors import (
     CompanyNotSuspended,
 )
 from services.companies.domain.locales import checked_language_code, checked_time_zone
-from services.companies.domain.names import checked_name
+from services.companies.domain.names import checked_name, checked_remark
 from services.companies.domain.plans import Plan
 from services.companies.domain.quotas import NO_LIMITS, Quotas
 
@@ -178,10 +178,14 @@ class Company:
         return self._changed(now, **_of_plan(plan))
 
     def suspended(self, reason: str, now: datetime) -> Self:
-        """Return the version that is shut out; a suspended one stays as it is, reason included."""
+        """Return the version that is shut out; a suspended one stays as it is, reason included.
+
+        Raises:
+            InvalidArgument: the reason can't be shown.
+        """
         if self.state is CompanyState.SUSPENDED:
             return self
-        suspension = Suspension(now, reason.strip())
+        suspension = Suspension(now, checked_remark("reason", reason))
         return self._changed(now, state=CompanyState.SUSPENDED, suspension=suspension)
 
     def resumed(self, now: datetime) -> Self:

@@ -45,7 +45,10 @@ class PostgresHoldingsRepository:
             some = (
                 sa.select(*table.primary_key.columns)
                 .where(table.c.company_id == scope.company_id)
+                # In one order, so that replicas that erase at once wait for one another.
+                .order_by(*table.primary_key.columns)
                 .limit(limit)
+                .with_for_update()
             )
             erased = await self._session.execute(
                 sa.delete(table).where(key.in_(some)).returning(sa.literal(1))

@@ -8,7 +8,7 @@ from services.companies.domain.plans import NewPlan, Plan, PlanEdit
 from services.companies.ports.store import Clock, Transactions
 from services.companies.usecases.companies import store
 
-_ROLLOUT_BATCH_SIZE = 100
+_ROLLOUT_BATCH_SIZE = 50
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,7 +117,8 @@ class WatchUseCases:
                 spoken_at_s = now_s
                 yield HeartbeatItem(self._clock())
             else:
-                await _first_of(watcher.changed, self._stopping, timeout_s=_CHECK_S)
+                timeout_s = checked_at_s + _CHECK_S - now_s
+                await _first_of(watcher.changed, self._stopping, timeout_s=timeout_s)
 
     async def _company(
         self, caller: Caller, company_id: uuid.UUID | None, device_id: uuid.UUID | None

@@ -48,6 +48,20 @@ async def test_suspending_says_since_when_and_why(fakes: CompaniesOnFakes) -> No
     assert again == suspended
 
 
+@pytest.mark.parametrize("reason", ["a\x00b", "\x1b[31m", "a" * 501])
+async def test_reasons_can_be_shown(fakes: CompaniesOnFakes, reason: str) -> None:
+    """A reason that nobody could read is refused; one of several lines is fine."""
+    company = await have(fakes)
+
+    with pytest.raises(InvalidArgument) as refusal:
+        await fakes.companies.suspend_company(MASTER, company.company_id, reason)
+
+    assert [found.field for found in refusal.value.violations] == ["reason"]
+    suspended = await fakes.companies.suspend_company(MASTER, company.company_id, "No.\nReally.")
+    assert suspended.suspension is not None
+    assert suspended.suspension.reason == "No.\nReally."
+
+
 async def test_resuming_brings_back_what_was(fakes: CompaniesOnFakes) -> None:
     """A resumed company is as before but for its version, and resuming again changes nothing."""
     company = await have(fakes)

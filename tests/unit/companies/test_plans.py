@@ -149,7 +149,7 @@ async def test_a_rollout_takes_bounded_steps_and_resumes(fakes: CompaniesOnFakes
     await fakes.plans.update_plan("starter", PlanEdit(quotas={"users_max": 77}))
 
     fakes.transactions.commits_left = 1
-    assert await fakes.roll_out() == 100
+    assert await fakes.roll_out() == 50
     with pytest.raises(ProcessDiedError):
         await fakes.roll_out()
     fakes.transactions.commits_left = None
