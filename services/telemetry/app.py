@@ -43,7 +43,7 @@ from services.telemetry.storage.ingest_log import PostgresCommitLog
 from services.telemetry.storage.latest import PostgresLatestReader
 from services.telemetry.storage.log_folder import PostgresLatestFolder
 from services.telemetry.storage.partitions import PostgresPartitions
-from services.telemetry.storage.registry import PostgresFacts, PostgresRegistry
+from services.telemetry.storage.registry import PostgresRegistry
 from services.telemetry.storage.sensors import PostgresSensors
 from services.telemetry.usecases.assignments import AssignmentUseCases
 from services.telemetry.usecases.census import CountDevices
