@@ -2,6 +2,7 @@
 
 import uuid
 
+from services.chassis.audit.entries import note_resource
 from services.chassis.identity import Caller, TenantScope
 from services.companies.domain.assignments import Assignment, AssignmentQuery
 from services.companies.ports.people import PersonDirectory
@@ -31,6 +32,7 @@ class AssignmentUseCases:
         """Put a person on a vehicle; `replace` ends what stands in the way."""
         async with self._transactions.begin() as work:
             vehicle = await work.vehicles.get(caller.scope, vehicle_id)
+        note_resource("vehicle", vehicle_id, vehicle.company_id)
         # Asked outside of a transaction, which is not to wait for another service.
         person = await self._people.get(vehicle.company_id, user_id)
         scope = TenantScope.company(vehicle.company_id)
@@ -54,6 +56,7 @@ class AssignmentUseCases:
         """Take a person off a vehicle; changes nothing if that was done."""
         async with self._transactions.begin() as work:
             assignment = await work.assignments.get_for_change(caller.scope, assignment_id)
+            note_resource("assignment", assignment_id, assignment.company_id)
             if assignment.end_time is None:
                 assignment = assignment.ended(self._clock())
                 await work.assignments.end(caller.scope, assignment)

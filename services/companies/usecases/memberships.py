@@ -2,6 +2,7 @@
 
 import uuid
 
+from services.chassis.audit.entries import note_resource
 from services.chassis.identity import Caller, TenantScope
 from services.companies.domain.fleet_errors import (
     MembershipNotFound,
@@ -51,7 +52,8 @@ class MembershipUseCases:
     ) -> Membership:
         """Take a person out of a team."""
         async with self._transactions.begin() as work:
-            await work.teams.get_for_change(caller.scope, team_id)
+            team = await work.teams.get_for_change(caller.scope, team_id)
+            note_resource("team", team_id, team.company_id)
             current = await _membership_in(work, caller, team_id, user_id)
             ended = current.ended(self._clock())
             await work.memberships.end(caller.scope, ended)
@@ -97,6 +99,7 @@ class MembershipUseCases:
         """Ask about a person of a team's company, before the transaction that needs to know."""
         async with self._transactions.begin() as work:
             team = await work.teams.get(caller.scope, team_id)
+        note_resource("team", team_id, team.company_id)
         return await self._people.get(team.company_id, user_id)
 
     async def _begin(

@@ -3,6 +3,7 @@
 import uuid
 from dataclasses import replace
 
+from services.chassis.audit.entries import note_resource
 from services.chassis.identity import Caller, CreationRequest
 from services.companies.domain.teams import NewTeam, Team, TeamEdit
 from services.companies.ports.store import Clock, IdSource, Transactions
@@ -29,7 +30,9 @@ class TeamUseCases:
             # Locked, so that no team outlives a deletion.
             company = await work.companies.get_for_change(caller.scope, team.company_id)
             if request and (made := await work.teams.made_by(caller.scope, request)):
+                note_resource("team", made.team_id, made.company_id)
                 return made
+            note_resource("team", team.team_id, team.company_id)
             company.require_changeable()
             await work.teams.add(caller.scope, team, request)
         return team
@@ -57,6 +60,7 @@ class TeamUseCases:
         """Change a team's name."""
         async with self._transactions.begin() as work:
             team = await work.teams.get_for_change(caller.scope, team_id)
+            note_resource("team", team_id, team.company_id)
             changed = team.edited(edit, self._clock())
             if changed is not team:
                 await work.teams.save(caller.scope, changed)
@@ -67,6 +71,7 @@ class TeamUseCases:
         now = self._clock()
         async with self._transactions.begin() as work:
             team = await work.teams.get_for_change(caller.scope, team_id)
+            note_resource("team", team_id, team.company_id)
             team.require_current(etag)
             await work.memberships.end_of_team(caller.scope, team_id, now)
             await work.vehicles.leave_team(caller.scope, team_id, now)

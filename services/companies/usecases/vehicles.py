@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from services.chassis.audit.entries import note_resource
 from services.chassis.errors import require_quota
 from services.chassis.identity import Caller, CreationRequest, TenantScope
 from services.companies.domain.errors import VehicleNotFound
@@ -41,7 +42,9 @@ class VehicleUseCases:
             # Locked, so that creations count one after the other, and none outlives a deletion.
             company = await work.companies.get_for_change(caller.scope, vehicle.company_id)
             if request and (made := await work.vehicles.made_by(caller.scope, request)):
+                note_resource("vehicle", made.vehicle_id, made.company_id)
                 return made
+            note_resource("vehicle", vehicle.vehicle_id, vehicle.company_id)
             company.require_changeable()
             if limit := company.quotas.vehicles_max:
                 used = await work.vehicles.count(TenantScope.company(company.company_id))
@@ -86,6 +89,7 @@ class VehicleUseCases:
         """Change a vehicle; one that somebody is on does not retire."""
         async with self._transactions.begin() as work:
             vehicle = await work.vehicles.get_for_change(caller.scope, vehicle_id)
+            note_resource("vehicle", vehicle_id, vehicle.company_id)
             changed = vehicle.edited(edit, self._clock())
             if changed is vehicle:
                 return vehicle
@@ -101,6 +105,7 @@ class VehicleUseCases:
         """Remove a vehicle that nobody is on."""
         async with self._transactions.begin() as work:
             vehicle = await work.vehicles.get_for_change(caller.scope, vehicle_id)
+            note_resource("vehicle", vehicle_id, vehicle.company_id)
             vehicle.require_current(etag)
             await _require_unassigned(work, vehicle)
             await work.vehicles.remove(caller.scope, vehicle_id)
