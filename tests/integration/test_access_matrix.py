@@ -1,15 +1,14 @@
 """Who may call what, and whose data they reach: every RPC of the protos, with every caller."""
 
 import uuid
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
 import pytest
 from dashtrack.audit.v1 import audit_service_pb2 as audit
 from dashtrack.auth.v1 import api_key_service_pb2 as api_keys
 from dashtrack.companies.v1 import assignment_service_pb2 as assignments
-from dashtrack.companies.v1 import company_pb2
 from dashtrack.companies.v1 import company_service_pb2 as companies
 from dashtrack.companies.v1 import dashboard_service_pb2 as dashboards
 from dashtrack.companies.v1 import team_service_pb2 as teams
@@ -20,10 +19,20 @@ from dashtrack.telemetry.v1 import reading_service_pb2 as readings
 from dashtrack.users.v1 import user_service_pb2 as users
 from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.descriptor_pb2 import MethodOptions
-from google.protobuf.message import Message
 from grpc import StatusCode
 
 from services.chassis.identity import Role
+from tests.fixtures.reaches import (
+    Reach,
+    of_company,
+    of_device,
+    of_team,
+    of_user,
+    renamed_device,
+    renamed_team,
+    renamed_user,
+    translated_company,
+)
 from tests.fixtures.rpcs import RPCS
 from tests.fixtures.two_tenants import (
     ADD_TEAM_MEMBER,
@@ -127,29 +136,6 @@ def test_restricted_tokens_open_what_is_open_to_them(world: TwoTenants, path: st
             assert outcome.reason == "TWO_FACTOR_ENROLLMENT_REQUIRED"
 
 
-def renamed_user(tenant: Tenant) -> Message:
-    """Ask for a driver's new name."""
-    return users.UpdateUserRequest(user=users.User(user_id=tenant.user_id, display_name="Rui"))
-
-
-def renamed_device(tenant: Tenant) -> Message:
-    """Ask for a device's new name."""
-    device = devices.Device(device_id=tenant.device_id, display_name="Van 7")
-    return devices.UpdateDeviceRequest(device=device)
-
-
-def translated_company(tenant: Tenant) -> Message:
-    """Ask for a company's language."""
-    company = company_pb2.Company(company_id=tenant.company_id, language_code="pt")
-    return companies.UpdateCompanyRequest(company=company)
-
-
-def renamed_team(tenant: Tenant) -> Message:
-    """Ask for a team's new name."""
-    team = teams.Team(team_id=tenant.team_id, display_name=f"Team {uuid.uuid4().hex}")
-    return teams.UpdateTeamRequest(team=team)
-
-
 # What answers about something that is there: the device has sent nothing yet, the person was
 # invited a moment ago, is in another team by now or in none, somebody is on the vehicle, the
 # version is another one.
@@ -164,38 +150,6 @@ FOUND = frozenset(
         "VEHICLE_ASSIGNED",
     }
 )
-
-
-@dataclass(frozen=True)
-class Reach:
-    """How a method is asked for something of a tenant, and how it denies that it exists."""
-
-    request: Callable[[Tenant], Message]
-    reason: str
-
-
-def of_company(request_type: Callable[..., Message], **more: str) -> Reach:
-    """Describe a method that is given a company."""
-    return Reach(
-        lambda tenant: request_type(company_id=tenant.company_id, **more), "COMPANY_NOT_FOUND"
-    )
-
-
-def of_team(request_type: Callable[..., Message], **more: str) -> Reach:
-    """Describe a method that is given a team."""
-    return Reach(lambda tenant: request_type(team_id=tenant.team_id, **more), "TEAM_NOT_FOUND")
-
-
-def of_user(request_type: Callable[..., Message]) -> Reach:
-    """Describe a method that is given a person."""
-    return Reach(lambda tenant: request_type(user_id=tenant.user_id), "USER_NOT_FOUND")
-
-
-def of_device(request_type: Callable[..., Message], **more: str) -> Reach:
-    """Describe a method that is given a device."""
-    return Reach(
-        lambda tenant: request_type(device_id=tenant.device_id, **more), "DEVICE_NOT_FOUND"
-    )
 
 
 REACHES: Mapping[str, Reach] = {
