@@ -18,7 +18,7 @@ from opentelemetry.trace import SpanKind, StatusCode, Tracer
 
 from services.chassis.errors import Unavailable
 from services.chassis.logs import get_logger
-from services.chassis.streams import STREAM
+from services.chassis.streams import stream_of
 from services.chassis.tracing import extract_trace
 
 _MESSAGE_ID_HEADER = "Nats-Msg-Id"
@@ -74,10 +74,10 @@ class EventConsumer:
             Unavailable: NATS does not answer.
         """
         try:
-            jetstream = self._jetstream()
+            jetstream, stream = self._jetstream(), stream_of(self._subject)
             # Brings a consumer that is there up to the configuration of this version.
-            await jetstream.add_consumer(STREAM, config=self._config())
-            subscription = await jetstream.pull_subscribe_bind(durable=self._durable, stream=STREAM)
+            await jetstream.add_consumer(stream, config=self._config())
+            subscription = await jetstream.pull_subscribe_bind(durable=self._durable, stream=stream)
             try:
                 await self._pull(subscription, stopping)
             finally:

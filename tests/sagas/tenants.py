@@ -10,8 +10,10 @@ from typing import Any
 
 from dashtrack.auth.v1 import api_key_service_pb2 as keys_pb
 from dashtrack.auth.v1 import auth_service_pb2 as auth_pb
+from dashtrack.companies.v1 import assignment_service_pb2 as assignments_pb
 from dashtrack.companies.v1 import company_pb2
 from dashtrack.companies.v1 import company_service_pb2 as companies_pb
+from dashtrack.companies.v1 import team_service_pb2 as teams_pb
 from dashtrack.companies.v1 import vehicle_service_pb2 as vehicles_pb
 from dashtrack.device.v1 import reading_batch_pb2 as batches_pb
 from dashtrack.options.v1 import options_pb2
@@ -24,9 +26,19 @@ _USERS = "/dashtrack.users.v1.UserService/"
 _AUTH = "/dashtrack.auth.v1.AuthService/"
 _KEYS = "/dashtrack.auth.v1.ApiKeyService/"
 _COMPANIES = "/dashtrack.companies.v1.CompanyService/"
+_TEAMS = "/dashtrack.companies.v1.TeamService/"
+_ASSIGNMENTS = "/dashtrack.companies.v1.AssignmentService/"
 _VEHICLES = "/dashtrack.companies.v1.VehicleService/"
 _DEVICES = "/dashtrack.telemetry.v1.DeviceService/"
 _LINK = "/dashtrack.device.v1.DeviceLinkService/"
+
+_ROLES = (
+    options_pb2.ROLE_COMPANY_ADMIN,
+    options_pb2.ROLE_MANAGER,
+    options_pb2.ROLE_DRIVER,
+    options_pb2.ROLE_HELPER,
+)
+_DRIVER = 2
 
 
 def unique(kind: str) -> str:
@@ -40,12 +52,14 @@ class Tenant:
 
     company_id: str
     ids: list[str] = field(default_factory=list)
-    """Of people, sessions, keys, vehicles and boards."""
+    """Of people, sessions, keys, vehicles, teams, assignments and boards."""
     texts: list[str] = field(default_factory=list)
     """Names, addresses, plates."""
     sessions: list[auth_pb.Session] = field(default_factory=list)
     emails: list[str] = field(default_factory=list)
     """Of the people of the sessions."""
+    user_ids: list[str] = field(default_factory=list)
+    vehicle_ids: list[str] = field(default_factory=list)
     board: tuple[str, str] = ("", "")
     api_key: str = ""
 
@@ -102,14 +116,14 @@ def new_tenant(services: RealServices) -> Tenant:
 
 
 def _add_people(services: RealServices, tenant: Tenant) -> None:
-    roles = (options_pb2.ROLE_COMPANY_ADMIN, options_pb2.ROLE_MANAGER, options_pb2.ROLE_HELPER)
-    names = [unique("person") for _ in roles]
+    names = [unique("person") for _ in _ROLES]
     emails = [f"{name}@example.com" for name in names]
-    for name, email, role in zip(names, emails, roles, strict=True):
-        tenant.ids.append(add_person(services, tenant.company_id, email, role, name))
+    for name, email, role in zip(names, emails, _ROLES, strict=True):
+        tenant.user_ids.append(add_person(services, tenant.company_id, email, role, name))
     tenant.texts += names  # which their addresses contain
     # The last one never answers.
     tenant.emails = emails[:-1]
+    tenant.ids += tenant.user_ids
     tenant.sessions = [accept(services, email) for email in tenant.emails]
     tenant.ids += [_session_id(session) for session in tenant.sessions]
     forgotten = auth_pb.RequestPasswordResetRequest(email=emails[1])
@@ -140,10 +154,12 @@ def _add_fleet(services: RealServices, tenant: Tenant) -> None:
             display_name=unique("vehicle"),
         )
         request = vehicles_pb.CreateVehicleRequest(vehicle=vehicle)
-        tenant.ids.append(services.call(_VEHICLES + "CreateVehicle", request).vehicle_id)
+        tenant.vehicle_ids.append(services.call(_VEHICLES + "CreateVehicle", request).vehicle_id)
         tenant.texts += [vehicle.plate, vehicle.display_name]
+    tenant.ids += tenant.vehicle_ids
+    _add_team(services, tenant)
     tenant.board = services.board(tenant.company_id)
-    moved = devices_pb.Device(device_id=tenant.board[0], vehicle_id=tenant.ids[-1])
+    moved = devices_pb.Device(device_id=tenant.board[0], vehicle_id=tenant.vehicle_ids[0])
     services.call(_DEVICES + "UpdateDevice", devices_pb.UpdateDeviceRequest(device=moved))
     waiting = devices_pb.Device(company_id=tenant.company_id, hardware_id=unique("board"))
     registered = services.call(
@@ -152,6 +168,18 @@ def _add_fleet(services: RealServices, tenant: Tenant) -> None:
     tenant.texts.append(waiting.hardware_id)
     tenant.ids += [tenant.board[0], registered.device.device_id]
     upload(services, tenant)
+
+
+def _add_team(services: RealServices, tenant: Tenant) -> None:
+    team = teams_pb.Team(company_id=tenant.company_id, display_name=unique("team"))
+    made = services.call(_TEAMS + "CreateTeam", teams_pb.CreateTeamRequest(team=team))
+    driver_id = tenant.user_ids[_DRIVER]
+    member = teams_pb.AddTeamMemberRequest(team_id=made.team_id, user_id=driver_id)
+    membership = services.call(_TEAMS + "AddTeamMember", member)
+    assign = assignments_pb.AssignPersonRequest(vehicle_id=tenant.vehicle_ids[0], user_id=driver_id)
+    assignment = services.call(_ASSIGNMENTS + "AssignPerson", assign)
+    tenant.texts.append(team.display_name)
+    tenant.ids += [made.team_id, membership.membership_id, assignment.assignment_id]
 
 
 def upload(services: RealServices, tenant: Tenant) -> None:
