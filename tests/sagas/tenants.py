@@ -38,7 +38,8 @@ _ROLES = (
     options_pb2.ROLE_DRIVER,
     options_pb2.ROLE_HELPER,
 )
-_DRIVER = 2
+DRIVER = 2
+"""Which of the people drives a vehicle."""
 
 
 def unique(kind: str) -> str:
@@ -173,7 +174,7 @@ def _add_fleet(services: RealServices, tenant: Tenant) -> None:
 def _add_team(services: RealServices, tenant: Tenant) -> None:
     team = teams_pb.Team(company_id=tenant.company_id, display_name=unique("team"))
     made = services.call(_TEAMS + "CreateTeam", teams_pb.CreateTeamRequest(team=team))
-    driver_id = tenant.user_ids[_DRIVER]
+    driver_id = tenant.user_ids[DRIVER]
     member = teams_pb.AddTeamMemberRequest(team_id=made.team_id, user_id=driver_id)
     membership = services.call(_TEAMS + "AddTeamMember", member)
     assign = assignments_pb.AssignPersonRequest(vehicle_id=tenant.vehicle_ids[0], user_id=driver_id)

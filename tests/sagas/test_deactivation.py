@@ -2,20 +2,17 @@
 
 import grpc
 import pytest
-from dashtrack.options.v1 import options_pb2
 from dashtrack.users.v1 import user_service_pb2 as users_pb
 
-from tests.fixtures.shutting_out import RealServices, Token
+from tests.fixtures.shutting_out import RealServices
 from tests.fixtures.system import System
 from tests.sagas.access import (
-    OPEN,
-    answers,
     assert_login_refused,
     assert_refresh_refused,
     eventually_revoked,
 )
 from tests.sagas.faults import CUTS, Cut, Standstill, cut_around_publishing
-from tests.sagas.tenants import accept, add_company, add_person, log_in, unique
+from tests.sagas.tenants import DRIVER, log_in, new_tenant
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -26,19 +23,35 @@ SHUT_OUT = Standstill(
     evidence="SELECT 1 FROM credentials WHERE user_id = $1 AND status = 'deactivated'",
     durable="auth-users-changed",
 )
+LEFT = Standstill(
+    service="companies",
+    table="team_memberships",
+    statement="UPDATE team_memberships",
+    evidence="SELECT 1 FROM people WHERE user_id = $1 AND NOT active",
+    durable="companies-users-changed",
+)
+_TIMES = """
+SELECT end_time IS NOT NULL FROM team_memberships WHERE user_id = $1
+UNION ALL SELECT end_time IS NOT NULL FROM assignments WHERE user_id = $1
+"""
 _USERS = "/dashtrack.users.v1.UserService/"
+
+
+def user_versions(system: System, user_id: str) -> list[int]:
+    """Return which versions of a person were announced."""
+    events = system.events.about(user_id)
+    return [event.message.version for event in events if event.subject == "events.users.changed"]
 
 
 @pytest.mark.parametrize("cut", [None, *CUTS])
 def test_a_deactivated_person_is_shut_out_and_can_come_back(
     system: System, services: RealServices, cut: Cut | None
 ) -> None:
-    """Users dies before the event, or auth at it: tokens and sessions end all the same."""
-    email = f"{unique('leaver')}@example.com"
-    company_id = add_company(services, unique("company"))
-    user_id = add_person(services, company_id, email, options_pb2.ROLE_MANAGER)
-    session = accept(services, email)
-    assert answers(services, Token(session.access_token)) == OPEN
+    """Users dies before the event, or auth and companies at it: all that they had ends once."""
+    tenant = new_tenant(services)
+    user_id, email = tenant.user_ids[DRIVER], tenant.emails[DRIVER]
+    session = tenant.sessions[DRIVER]
+    system.settle()
 
     def deactivate() -> str:
         request = users_pb.DeactivateUserRequest(user_id=user_id)
@@ -48,17 +61,20 @@ def test_a_deactivated_person_is_shut_out_and_can_come_back(
     if cut is None:
         cut_around_publishing(system, "users", deactivate)
     else:
-        cut(system, [SHUT_OUT], deactivate)
+        cut(system, [SHUT_OUT, LEFT], deactivate)
 
     system.settle()
     eventually_revoked(services, session)
     assert_login_refused(services, email, grpc.StatusCode.UNAUTHENTICATED, "CREDENTIALS_INVALID")
     assert_refresh_refused(services, session)
+    assert [row[0] for row in system.databases.rows("companies", _TIMES, user_id)] == [True, True]
 
     request = users_pb.ReactivateUserRequest(user_id=user_id)
     services.call(_USERS + "ReactivateUser", request)
     system.settle()
-    assert answers(services, Token(log_in(services, email).access_token)) == OPEN
+    own = users_pb.GetCurrentUserRequest()
+    fresh = log_in(services, email)
+    assert services.call(_USERS + "GetCurrentUser", own, fresh.access_token).user_id == user_id
     eventually_revoked(services, session)
-    assert [event.message.version for event in system.events.about(user_id)] == [1, 2, 3]
-    assert len(services.mailbox.mails_for(email)) == 1
+    assert user_versions(system, user_id) == [1, 2, 3]
+    assert len(services.mailbox.codes_for(email)) == 1

@@ -51,6 +51,7 @@ def test_old_events_bring_nothing_back(
     assert {event.subject for event in events} == {
         "events.auth.company_erased",
         "events.companies.changed",
+        "events.companies.vehicle_changed",
         "events.telemetry.company_erased",
         "events.users.changed",
         "events.users.company_erased",
