@@ -285,7 +285,7 @@ class _ErrorReasonEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_ErrorReaso
     ERROR_REASON_UPLOAD_RATE_EXCEEDED: _ErrorReason.ValueType  # 119
     """ERROR_REASON_UPLOAD_RATE_EXCEEDED: the company's boards together upload more often than its
     plan allows; nothing of the batch was stored. Try again after `RetryInfo.retry_delay`.
-    Metadata: `limit`, uploads a minute. Status RESOURCE_EXHAUSTED.
+    Metadata: `quota`, which is `uploads`, and `limit`, uploads a minute. Status RESOURCE_EXHAUSTED.
     """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
@@ -557,5 +557,5 @@ the range no longer than the method allows. Status INVALID_ARGUMENT.
 ERROR_REASON_UPLOAD_RATE_EXCEEDED: ErrorReason.ValueType  # 119
 """ERROR_REASON_UPLOAD_RATE_EXCEEDED: the company's boards together upload more often than its
 plan allows; nothing of the batch was stored. Try again after `RetryInfo.retry_delay`.
-Metadata: `limit`, uploads a minute. Status RESOURCE_EXHAUSTED.
+Metadata: `quota`, which is `uploads`, and `limit`, uploads a minute. Status RESOURCE_EXHAUSTED.
 """
