@@ -54,7 +54,15 @@ def audience_of(rpc: Rpc) -> str:
 
 def permission_table(rpcs: Sequence[Rpc]) -> str:
     """Return the table as Markdown."""
-    return _HEADING + "\n".join(_lines(rpcs)) + "\n"
+    return _HEADING + "\n".join([*_lines(rpcs), "", *_restrictions(rpcs)]) + "\n"
+
+
+def _restrictions(rpcs: Sequence[Rpc]) -> Iterator[str]:
+    for restriction in options_pb2.Restriction.values():
+        names = [f"`{rpc.name}`" for rpc in rpcs if restriction in rpc.access.open_to]
+        if names:
+            yield f"With a token under `{options_pb2.Restriction.Name(restriction)}`, a person"
+            yield f"may call {', '.join(names)} alone."
 
 
 def _lines(rpcs: Sequence[Rpc]) -> Iterator[str]:

@@ -6,7 +6,7 @@ what kind of failure it is and its machine-readable reason, the instance says wh
 
 import enum
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -62,6 +62,8 @@ class DomainError(Exception):
         self.violations = tuple(violations)
         self.retry_after_s = retry_after_s
         self.metadata = metadata
+        self.headers: Mapping[str, str] = {}
+        """What is said beside the error in headers, for those who read no more than those."""
 
 
 class InvalidArgument(DomainError):

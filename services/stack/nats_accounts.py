@@ -8,7 +8,12 @@ _STREAM = "EVENTS"
 
 _HINTS: Mapping[str, Sequence[str]] = {
     "auth": ["dashtrack.revoked"],
-    "telemetry": ["dashtrack.committed.>", "dashtrack.devices.changed", "tel.>"],
+    "telemetry": [
+        "dashtrack.committed.>",
+        "dashtrack.companies.changed",
+        "dashtrack.devices.changed",
+        "tel.>",
+    ],
 }
 """Messages that may be lost, by the service that sends them."""
 

@@ -1,6 +1,7 @@
 """The composition root: the only place that constructs the service's adapters."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -10,24 +11,39 @@ from dashtrack.telemetry.v1.device_service_pb2_grpc import add_DeviceServiceServ
 from dashtrack.telemetry.v1.reading_service_pb2_grpc import add_ReadingServiceServicer_to_server
 
 from services.chassis.ids import new_id
+from services.chassis.outbox import OutboxRelay
 from services.chassis.service import App, Runtime, Worker
 from services.chassis.workers import pause
 from services.telemetry import metrics
 from services.telemetry.clients import GrpcCompanyDirectory, GrpcTokenIssuer
 from services.telemetry.codec.links import WireBodyReader
-from services.telemetry.consumers import LatestFollower, NatsCommitHints, NatsDeviceChanges
+from services.telemetry.consumers import (
+    LatestFollower,
+    NatsCommitHints,
+    NatsCompanyHints,
+    NatsDeviceChanges,
+    catch_up_worker,
+    companies_consumer,
+    erasure_worker,
+)
 from services.telemetry.domain.batches import TimeWindow
 from services.telemetry.grpc_api import devices, links, readings
 from services.telemetry.settings import TelemetrySettings
 from services.telemetry.storage.batch_store import PostgresBatchStore
 from services.telemetry.storage.boots import PostgresBootAnchors
+from services.telemetry.storage.companies import PostgresCompanies
+from services.telemetry.storage.erasing import PostgresEraser
+from services.telemetry.storage.facts import PostgresFacts
 from services.telemetry.storage.history import PostgresHistory
 from services.telemetry.storage.ingest_log import PostgresCommitLog
 from services.telemetry.storage.latest import PostgresLatestReader
 from services.telemetry.storage.log_folder import PostgresLatestFolder
 from services.telemetry.storage.partitions import PostgresPartitions
-from services.telemetry.storage.registry import PostgresFacts, PostgresRegistry
+from services.telemetry.storage.registry import PostgresRegistry
+from services.telemetry.storage.sensors import PostgresSensors
+from services.telemetry.usecases.assignments import AssignmentUseCases
 from services.telemetry.usecases.claiming import ClaimUseCases
+from services.telemetry.usecases.companies import CompaniesInMemory, FollowCompanies
 from services.telemetry.usecases.device_facts import FactsCache
 from services.telemetry.usecases.group_commit import FlushLimits, GroupCommit
 from services.telemetry.usecases.live import LiveFeeds
@@ -67,9 +83,12 @@ def clock() -> datetime:
 
 async def build(runtime: Runtime[TelemetrySettings]) -> App:
     """Build the service on its run-time."""
-    facts = FactsCache(PostgresFacts(runtime.database))
+    window = _window(runtime.settings)
+    companies = CompaniesInMemory(window)
+    facts = FactsCache(PostgresFacts(runtime.database), companies)
     neighbours = await _meet_neighbours(runtime, facts)
-    write_path = await _build_write_path(runtime, facts, neighbours.hints)
+    write_path = await _build_write_path(runtime, facts, neighbours.hints, window)
+    follow_companies = await _follow_companies(runtime, companies)
     folder = PostgresLatestFolder(runtime.database)
     feeds = LiveFeeds(PostgresCommitLog(runtime.database), neighbours.hints)
     metrics.watch_state(
@@ -102,6 +121,8 @@ async def build(runtime: Runtime[TelemetrySettings]) -> App:
             Worker("partitions", lambda end: _keep_partitions(write_path.partitions, end)),
             Worker("latest", LatestFollower(folder, clock).run),
             Worker("commit-hints", neighbours.hints.run),
+            OutboxRelay(runtime.database, runtime.messaging).worker,
+            *follow_companies,
         ],
         drain=[write_path.queue.drain],
         hot_methods=links.HOT_METHODS,
@@ -120,14 +141,34 @@ async def _meet_neighbours(runtime: Runtime[TelemetrySettings], facts: FactsCach
     )
 
 
-async def _build_write_path(
-    runtime: Runtime[TelemetrySettings], facts: FactsCache, hints: NatsCommitHints
-) -> _WritePath:
-    settings, database = runtime.settings, runtime.database
-    window = TimeWindow(
+def _window(settings: TelemetrySettings) -> TimeWindow:
+    return TimeWindow(
         back_ms=settings.retention_d * 24 * _MS_PER_HOUR,
         ahead_ms=int(settings.ahead_h * _MS_PER_HOUR),
     )
+
+
+async def _follow_companies(
+    runtime: Runtime[TelemetrySettings], memory: CompaniesInMemory
+) -> Sequence[Worker]:
+    """Return what keeps the projection of companies and the memory of them current."""
+    hints, erasure_due = NatsCompanyHints(runtime.messaging), asyncio.Event()
+    follow = FollowCompanies(PostgresCompanies(runtime.database), memory, hints, clock)
+    await hints.listen(follow)
+    return [
+        companies_consumer(runtime.messaging, follow, erasure_due),
+        catch_up_worker(follow),
+        erasure_worker(PostgresEraser(runtime.database), erasure_due, clock),
+    ]
+
+
+async def _build_write_path(
+    runtime: Runtime[TelemetrySettings],
+    facts: FactsCache,
+    hints: NatsCommitHints,
+    window: TimeWindow,
+) -> _WritePath:
+    settings, database = runtime.settings, runtime.database
     partitions = PostgresPartitions(database, window=window, clock=clock)
     await partitions.keep()
     queue = GroupCommit(
@@ -143,10 +184,11 @@ async def _build_write_path(
         WireBodyReader(),
         facts,
         PostgresBootAnchors(database),
+        PostgresSensors(database),
         partitions,
         queue,
         metrics.UploadMetrics(runtime.metrics),
-        window=window,
+        suspended_retry_s=settings.suspended_retry_s,
         clock=clock,
     )
     return _WritePath(uploads, queue, partitions)
@@ -161,6 +203,7 @@ def _build_link(
         neighbours.tokens,
         clock=clock,
         claim_key=settings.claim_key.get_secret_value().encode(),
+        suspended_retry_s=settings.suspended_retry_s,
     )
     renewals = TokenRenewals(neighbours.tokens, before_end_s=settings.token_renewal_h * 3600)
     return links.DeviceLink(
@@ -171,16 +214,18 @@ def _build_link(
 def _build_devices(
     runtime: Runtime[TelemetrySettings], neighbours: _Neighbours
 ) -> devices.DeviceServicer:
+    registry = PostgresRegistry(runtime.database)
     return devices.DeviceServicer(
         DeviceUseCases(
-            PostgresRegistry(runtime.database),
+            registry,
             neighbours.companies,
             neighbours.tokens,
             neighbours.changes,
             clock=clock,
             new_id=new_id,
             claim_ttl=timedelta(hours=runtime.settings.claim_ttl_h),
-        )
+        ),
+        AssignmentUseCases(registry),
     )
 
 

@@ -10,6 +10,8 @@ from dashtrack.companies.internal.v1.directory_service_pb2_grpc import Directory
 
 from services.chassis.absence import is_away
 from services.chassis.errors import DomainError, Unavailable
+from services.telemetry.codec.companies import decode_standing
+from services.telemetry.domain.companies import CompanyStanding
 from services.telemetry.domain.errors import CompanyNotFound, VehicleNotFound
 from services.telemetry.ports.registry import DeviceToken
 
@@ -23,13 +25,17 @@ class GrpcCompanyDirectory:
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._stub = DirectoryServiceStub(channel)
 
-    async def require_company(self, company_id: uuid.UUID) -> None:
-        """Make sure that a company exists."""
+    async def require_company(self, company_id: uuid.UUID) -> CompanyStanding:
+        """Return how a company stands."""
         request = directory_service_pb2.GetCompanyStandingRequest(company_id=str(company_id))
         try:
-            await self._stub.GetCompanyStanding(request, timeout=_TIMEOUT_S)
+            answer = await self._stub.GetCompanyStanding(request, timeout=_TIMEOUT_S)
         except grpc.aio.AioRpcError as err:
             raise _translated(err, "company directory", CompanyNotFound(company_id)) from err
+        standing = decode_standing(answer)
+        if standing.state.gone:
+            raise CompanyNotFound(company_id)
+        return standing
 
     async def require_vehicle(self, company_id: uuid.UUID, vehicle_id: uuid.UUID) -> None:
         """Make sure that a company has a vehicle."""

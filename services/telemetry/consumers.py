@@ -1,4 +1,4 @@
-"""What listens: hints of commits and of changed devices over NATS, and the follower of the log."""
+"""What listens: events of companies, hints over NATS, and the follower of the log."""
 
 import asyncio
 import contextlib
@@ -7,17 +7,28 @@ from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
+from services.chassis.consumers import Event
+from services.chassis.errors import Unavailable
 from services.chassis.messaging import Messaging
-from services.chassis.workers import pause
+from services.chassis.workers import Worker, pause
+from services.telemetry.codec.companies import decode_changed
+from services.telemetry.ports.companies import CompanyEraser
 from services.telemetry.ports.reading import CommitHint, LatestFolder
+from services.telemetry.usecases.companies import FollowCompanies
 
 COMMITTED = "dashtrack.committed"
 DEVICE_CHANGED = "dashtrack.devices.changed"
+COMPANY_HINT = "dashtrack.companies.changed"
+COMPANIES_CONSUMER = "telemetry-companies-changed"
+COMPANY_CHANGED = "events.companies.changed"
 
 _ANNOUNCE_INTERVAL_S = 0.01
 """Commits that follow each other closely share a hint."""
 _FOLD_INTERVAL_S = 0.5
 _PRUNE_INTERVAL_S = 30.0
+_CATCH_UP_INTERVAL_S = 5.0
+_ERASURE_INTERVAL_S = 10.0
+"""How soon a replica goes on with what another one has left."""
 LOG_KEPT = timedelta(minutes=10)
 """For watchers, who follow the log without a cursor in the database."""
 
@@ -81,6 +92,60 @@ class NatsDeviceChanges:
     async def _on_change(self, _: str, payload: bytes) -> None:
         with contextlib.suppress(ValueError):
             self._forget(uuid.UUID(bytes=payload))
+
+
+class NatsCompanyHints:
+    """Tells every replica to look again at a company; what gets lost is noticed soon after."""
+
+    def __init__(self, messaging: Messaging) -> None:
+        self._messaging = messaging
+
+    async def announce(self, company_id: uuid.UUID) -> None:
+        """Tell the others."""
+        await self._messaging.publish(COMPANY_HINT, company_id.bytes)
+
+    async def listen(self, follow: FollowCompanies) -> None:
+        """Hear of the changes that others announce."""
+
+        async def on_hint(_: str, payload: bytes) -> None:
+            with contextlib.suppress(ValueError, Unavailable):
+                await follow.look_at(uuid.UUID(bytes=payload))
+
+        await self._messaging.subscribe(COMPANY_HINT, on_hint)
+
+
+def companies_consumer(messaging: Messaging, follow: FollowCompanies, due: asyncio.Event) -> Worker:
+    """Make the worker that follows companies, and says when there is something to be erased."""
+
+    async def on_company_changed(event: Event) -> None:
+        if await follow.take_in(decode_changed(event.payload)):
+            due.set()
+
+    return messaging.consumer(COMPANIES_CONSUMER, COMPANY_CHANGED, on_company_changed)
+
+
+def catch_up_worker(follow: FollowCompanies) -> Worker:
+    """Make the worker that finds the changes of companies whose hints got lost."""
+
+    async def run(stopping: asyncio.Event) -> None:
+        while not await pause(stopping, _CATCH_UP_INTERVAL_S):
+            await follow.catch_up()
+
+    return Worker("companies", run)
+
+
+def erasure_worker(
+    eraser: CompanyEraser, due: asyncio.Event, clock: Callable[[], datetime]
+) -> Worker:
+    """Make the worker that erases companies; replicas share the work."""
+
+    async def run(stopping: asyncio.Event) -> None:
+        while not stopping.is_set():
+            due.clear()
+            if not await eraser.erase_some(clock()):
+                await pause(stopping, _ERASURE_INTERVAL_S, woken=due)
+
+    return Worker("erasure", run)
 
 
 class LatestFollower:

@@ -26,6 +26,12 @@ class TelemetrySettings(ServiceSettings):
     retention_d: int = Field(
         400, ge=1, le=3650, description="How far back readings are stored, in days."
     )
+    suspended_retry_s: int = Field(
+        300,
+        ge=1,
+        le=86_400,
+        description="When boards of a suspended company are asked to come back.",
+    )
     ahead_h: float = Field(
         24.0, ge=0, le=168, description="How far ahead of the server's clock readings may lie."
     )

@@ -122,6 +122,12 @@ def renamed_user(tenant: Tenant) -> Message:
     return users.UpdateUserRequest(user=users.User(user_id=tenant.user_id, display_name="Rui"))
 
 
+def renamed_device(tenant: Tenant) -> Message:
+    """Ask for a device's new name."""
+    device = devices.Device(device_id=tenant.device_id, display_name="Van 7")
+    return devices.UpdateDeviceRequest(device=device)
+
+
 def translated_company(tenant: Tenant) -> Message:
     """Ask for a company's language."""
     company = company_pb2.Company(company_id=tenant.company_id, language_code="pt")
@@ -183,7 +189,12 @@ REACHES: Mapping[str, Reach] = {
     REGISTER_DEVICE: Reach(new_device, "COMPANY_NOT_FOUND"),
     "/dashtrack.telemetry.v1.DeviceService/GetDevice": of_device(devices.GetDeviceRequest),
     "/dashtrack.telemetry.v1.DeviceService/ListDevices": of_company(devices.ListDevicesRequest),
+    "/dashtrack.telemetry.v1.DeviceService/UpdateDevice": Reach(renamed_device, "DEVICE_NOT_FOUND"),
+    "/dashtrack.telemetry.v1.DeviceService/ListDeviceAssignments": of_device(
+        devices.ListDeviceAssignmentsRequest
+    ),
     "/dashtrack.telemetry.v1.DeviceService/DisableDevice": of_device(devices.DisableDeviceRequest),
+    "/dashtrack.telemetry.v1.DeviceService/EnableDevice": of_device(devices.EnableDeviceRequest),
     "/dashtrack.telemetry.v1.ReadingService/GetLatestReadings": of_device(
         readings.GetLatestReadingsRequest
     ),

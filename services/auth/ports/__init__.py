@@ -112,9 +112,9 @@ class SessionRepository(Protocol):
         """Return the sessions of a person that have not been ended, all locked."""
 
     async def lock_open_of(
-        self, company_id: uuid.UUID, opened_until: datetime, limit: int
+        self, company_id: uuid.UUID, opened_until: datetime | None, limit: int
     ) -> Sequence[Session]:
-        """Return open sessions of a company's people that began by a moment, all locked."""
+        """Return open sessions of a company's people, all or those begun by a moment, locked."""
 
     async def list_live(
         self,

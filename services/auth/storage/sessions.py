@@ -77,21 +77,19 @@ class PostgresSessionRepository:
         return [self._read(row) for row in await self._session.execute(query)]
 
     async def lock_open_of(
-        self, company_id: uuid.UUID, opened_until: datetime, limit: int
+        self, company_id: uuid.UUID, opened_until: datetime | None, limit: int
     ) -> Sequence[Session]:
-        """Return open sessions of a company's people that began by a moment, all locked."""
+        """Return open sessions of a company's people, all or those begun by a moment, locked."""
         people = sa.select(CREDENTIALS.c.user_id).where(CREDENTIALS.c.company_id == company_id)
         query = (
             sa.select(SESSIONS)
-            .where(
-                SESSIONS.c.user_id.in_(people),
-                SESSIONS.c.ended_at.is_(None),
-                SESSIONS.c.opened_at <= opened_until,
-            )
+            .where(SESSIONS.c.user_id.in_(people), SESSIONS.c.ended_at.is_(None))
             .order_by(SESSIONS.c.session_id)
             .limit(limit)
             .with_for_update()
         )
+        if opened_until is not None:
+            query = query.where(SESSIONS.c.opened_at <= opened_until)
         return [self._read(row) for row in await self._session.execute(query)]
 
     async def list_live(

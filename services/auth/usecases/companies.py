@@ -73,18 +73,22 @@ class EndClosedSessions:
         async with self._store.transaction() as tx:
             if not await tx.try_exclude_others(_SWEEPING_WORK):
                 return False
-            company = await tx.companies.find_lingering()
-            if company is None or company.closed_at is None:
+            lingering = await tx.companies.find_lingering()
+            if lingering is None:
                 return False
+            company = await tx.companies.hold(lingering.company_id)
+            # While it is closed, nobody opens a session, whatever the clock said that opened one.
+            opened_until = None if company.is_closed else company.closed_at
             sessions = await tx.sessions.lock_open_of(
-                company.company_id, company.closed_at, _SESSIONS_AT_ONCE
+                company.company_id, opened_until, _SESSIONS_AT_ONCE
             )
-            if sessions:
-                await end_sessions(tx, sessions, self._opener)
-            else:
-                await tx.companies.note_swept(company)
+            await end_sessions(tx, sessions, self._opener)
         if sessions:
             await self._hint.announce()
+        else:
+            # Not above: whoever holds a company must not change it, or two wait for each other.
+            async with self._store.transaction() as tx:
+                await tx.companies.note_swept(company)
         return True
 
 

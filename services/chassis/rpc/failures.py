@@ -90,6 +90,8 @@ async def _answer(err: Exception, context: Context) -> NoReturn:
     if retry_after_s is not None:
         # The gateway makes a header of it for HTTP clients, which knows whole seconds only.
         metadata += ((RETRY_AFTER_METADATA, str(max(1, math.ceil(retry_after_s)))),)
+    if isinstance(err, DomainError):
+        metadata += tuple(err.headers.items())
     await context.abort(code, message, metadata)
 
 
@@ -101,7 +103,7 @@ def _translate(
         unavailable.__cause__ = err
         err = unavailable
     if isinstance(err, DomainError):
-        if err.kind is Kind.UNAVAILABLE:
+        if isinstance(err, Unavailable):
             log.warning("call_unavailable", error=err.message, cause=repr(err.__cause__))
         message = _shortened(err.message)
         return STATUS_BY_KIND[err.kind], message, _details(err), err.retry_after_s

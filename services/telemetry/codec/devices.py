@@ -1,11 +1,13 @@
 """Messages of the registry to domain values and back."""
 
+import uuid
+
 from dashtrack.telemetry.v1 import device_service_pb2 as pb
 
-from services.chassis.errors import invalid_field
+from services.chassis.errors import UpdateMaskInvalid, invalid_field
 from services.chassis.fields import decode_optional_id, encode_time
 from services.chassis.page_tokens import encode_next_page
-from services.telemetry.domain.devices import ClaimTicket, Device, DeviceStatus
+from services.telemetry.domain.devices import ClaimTicket, Device, DeviceEdit, DeviceStatus
 from services.telemetry.usecases.registry import DevicePage, NewDevice
 
 _STATUSES = {
@@ -13,6 +15,7 @@ _STATUSES = {
     DeviceStatus.CLAIMED: pb.Device.STATUS_CLAIMED,
     DeviceStatus.DISABLED: pb.Device.STATUS_DISABLED,
 }
+_CHANGEABLE = frozenset({"display_name", "vehicle_id"})
 
 
 def decode_new_device(request: pb.RegisterDeviceRequest) -> NewDevice:
@@ -29,6 +32,29 @@ def decode_new_device(request: pb.RegisterDeviceRequest) -> NewDevice:
     )
 
 
+def decode_edit(request: pb.UpdateDeviceRequest) -> tuple[uuid.UUID, DeviceEdit]:
+    """Read which device an update is for and what it changes.
+
+    Raises:
+        UpdateMaskInvalid: the mask names what does not exist or cannot be changed.
+        InvalidArgument: the id is missing.
+    """
+    device = request.device
+    if not device.device_id:
+        raise invalid_field("device.device_id", "The id is required.")
+    mask = set(request.update_mask.paths)
+    if unknown := sorted(mask - _CHANGEABLE):
+        raise UpdateMaskInvalid(unknown[0])
+    named = mask or {field for field in _CHANGEABLE if getattr(device, field)}
+    edit = DeviceEdit(
+        display_name=device.display_name if "display_name" in named else None,
+        moves="vehicle_id" in named,
+        vehicle_id=decode_optional_id(device.vehicle_id),
+        etag=device.etag,
+    )
+    return uuid.UUID(device.device_id), edit
+
+
 def encode_device(device: Device) -> pb.Device:
     """Write a device as callers see it."""
     message = pb.Device(
@@ -39,6 +65,7 @@ def encode_device(device: Device) -> pb.Device:
         vehicle_id=str(device.vehicle_id or ""),
         status=_STATUSES[device.status],
         create_time=encode_time(device.created_at),
+        etag=device.etag,
     )
     if device.last_upload_at is not None:
         message.last_upload_time.CopyFrom(encode_time(device.last_upload_at))
@@ -48,6 +75,15 @@ def encode_device(device: Device) -> pb.Device:
 def encode_registered(device: Device, ticket: ClaimTicket | None) -> pb.RegisterDeviceResponse:
     """Write a device and its claim code, if it needs one."""
     response = pb.RegisterDeviceResponse(device=encode_device(device))
+    if ticket is not None:
+        response.claim_code = ticket.code
+        response.claim_expire_time.CopyFrom(encode_time(ticket.expires_at))
+    return response
+
+
+def encode_enabled(device: Device, ticket: ClaimTicket | None) -> pb.EnableDeviceResponse:
+    """Write a device and its claim code, if it needs one."""
+    response = pb.EnableDeviceResponse(device=encode_device(device))
     if ticket is not None:
         response.claim_code = ticket.code
         response.claim_expire_time.CopyFrom(encode_time(ticket.expires_at))

@@ -93,14 +93,9 @@ def _shape(view: ReadingBatchView) -> BatchShape:
     if boot_relative and start_ms > UPTIME_MS_MAX:
         raise BatchMalformed("start_uptime_ms is too large")
     point_count, span_ms = _axis(view)
+    reading_count, sensors = _check_columns(view, point_count)
     return BatchShape(
-        boot_id,
-        view.seq,
-        part,
-        start_ms,
-        boot_relative,
-        span_ms,
-        _check_columns(view, point_count),
+        boot_id, view.seq, part, start_ms, boot_relative, span_ms, reading_count, sensors
     )
 
 
@@ -120,7 +115,7 @@ def _axis(view: ReadingBatchView) -> tuple[int, int]:
     return count, view.step_ms * (count - 1)
 
 
-def _check_columns(view: ReadingBatchView, points: int) -> int:
+def _check_columns(view: ReadingBatchView, points: int) -> tuple[int, set[str]]:
     sensors = view.sensors
     if len(sensors) > SENSORS_MAX:
         raise BatchTooLarge("sensors", limit=SENSORS_MAX, actual=len(sensors))
@@ -128,7 +123,7 @@ def _check_columns(view: ReadingBatchView, points: int) -> int:
     readings = points * (len(sensors) + has_positions)
     if readings > READINGS_MAX:
         raise BatchTooLarge("readings", limit=READINGS_MAX, actual=readings)
-    keys = set()
+    keys: set[str] = set()
     for column in sensors:
         key = column.key
         if not _KEY.fullmatch(key):
@@ -139,7 +134,7 @@ def _check_columns(view: ReadingBatchView, points: int) -> int:
         raise BatchMalformed("a sensor occurs twice")
     if has_positions:
         _check_positions(view.positions, points)
-    return readings
+    return readings, keys
 
 
 def _check_sensor(column: SensorColumnView, points: int) -> None:

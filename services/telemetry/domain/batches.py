@@ -5,6 +5,7 @@ Plain (not frozen) dataclasses with slots, since one of each is made for every u
 
 import enum
 import uuid
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 BODY_BYTES_MAX = 65_536
@@ -30,6 +31,7 @@ class BatchShape:
     """From the start to the last point."""
     reading_count: int
     """Value slots in all columns."""
+    sensors: AbstractSet[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -68,6 +70,8 @@ class Verdict(enum.Enum):
     STORED = enum.auto()
     REPEATED = enum.auto()
     CONFLICTING = enum.auto()
+    BARRED = enum.auto()
+    """Neither stored nor there: the company is being erased, or the partition dropped."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,12 @@ import hashlib
 import hmac
 import secrets
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Self
+
+from services.chassis.errors import EditConflict
+from services.telemetry.domain.companies import CompanyFacts
 
 _CODE_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford: nothing that reads like another
 _CODE_GROUPS = 4
@@ -34,7 +38,55 @@ class Device:
     vehicle_id: uuid.UUID | None
     status: DeviceStatus
     created_at: datetime
+    version: int = 1
     last_upload_at: datetime | None = None
+
+    @property
+    def etag(self) -> str:
+        """A text that differs from version to version."""
+        return str(self.version)
+
+    def edited(self, edit: "DeviceEdit") -> Self:
+        """Return the version after an edit: this one if the edit changes nothing.
+
+        Raises:
+            EditConflict: the edit was made on another version.
+        """
+        if edit.etag and edit.etag != self.etag:
+            message = "Somebody changed this device meanwhile."
+            raise EditConflict(message)
+        name = edit.display_name
+        changed = replace(
+            self,
+            display_name=self.display_name if name is None else name or self.hardware_id,
+            vehicle_id=edit.vehicle_id if edit.moves else self.vehicle_id,
+        )
+        return self if changed == self else replace(changed, version=self.version + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceEdit:
+    """New values for a device."""
+
+    display_name: str | None = None
+    """None to leave it as it is; empty for the hardware id."""
+    moves: bool = False
+    vehicle_id: uuid.UUID | None = None
+    """Where it is mounted from now on, if it moves: None for nowhere."""
+    etag: str = ""
+    """What the caller saw last; empty to overwrite whatever is there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """That a device was on a vehicle for some time."""
+
+    company_id: uuid.UUID
+    device_id: uuid.UUID
+    vehicle_id: uuid.UUID
+    start_at: datetime
+    end_at: datetime | None = None
+    """None while it lasts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,15 +127,19 @@ class Credentials:
     nonce: bytes | None
     secret_hash: bytes | None
     secret_used: bool
+    company_closed: bool = False
+    """Whether the company is suspended, or being deleted."""
 
 
 @dataclass(slots=True)
 class DeviceFacts:
     """What an upload needs to know of its device."""
 
-    company_id: uuid.UUID
+    company: CompanyFacts
     disabled: bool
     span_bound_ms: int
+    sensors: frozenset[str] = frozenset()
+    """Those that are known to count towards the company's quota."""
 
 
 def new_claim_code() -> str:

@@ -1,5 +1,6 @@
 """What callers of telemetry are told when something can't be done."""
 
+import math
 import uuid
 
 from services.chassis.errors import (
@@ -235,4 +236,10 @@ class UploadRateExceeded(DomainError):
             f"The plan allows {limit} uploads a minute.",
             retry_after_s=retry_after_s,
             limit=str(limit),
+            quota="uploads",
         )
+        self.headers = {
+            "x-ratelimit-limit": str(limit),
+            "x-ratelimit-remaining": "0",
+            "x-ratelimit-reset": str(math.ceil(retry_after_s)),
+        }

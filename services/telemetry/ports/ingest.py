@@ -2,19 +2,46 @@
 
 import uuid
 from collections.abc import Collection, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
 from services.telemetry.domain.batches import BatchShape, NewBatch, Verdict
-from services.telemetry.domain.devices import DeviceFacts
+from services.telemetry.domain.companies import CompanyStanding
+
+
+@dataclass(frozen=True, slots=True)
+class KnownDevice:
+    """What is known of a device, and of its company."""
+
+    company_id: uuid.UUID
+    disabled: bool = False
+    span_bound_ms: int = 0
+    sensors: frozenset[str] = frozenset()
+    standing: CompanyStanding | None = None
+    """None if nothing has been told of the company."""
 
 
 class FactsSource(Protocol):
     """Where the facts about devices are kept."""
 
-    async def find(self, device_id: uuid.UUID) -> DeviceFacts | None:
+    async def find(self, device_id: uuid.UUID) -> KnownDevice | None:
         """Return what uploads need to know of a device."""
+
+
+class SensorCounter(Protocol):
+    """Which sensors of a device count towards its company's quota."""
+
+    async def admit(
+        self, company_id: uuid.UUID, device_id: uuid.UUID, sensors: AbstractSet[str], limit: int
+    ) -> frozenset[str]:
+        """Count further sensors of a device, all or none; return those that are counted now.
+
+        Raises:
+            QuotaExceeded: there would be more than the limit.
+            Unavailable: the company is being erased.
+        """
 
 
 class BootAnchors(Protocol):

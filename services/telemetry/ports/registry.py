@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Protocol
 
 from services.chassis.identity import TenantScope
-from services.telemetry.domain.devices import Credentials, Device, Registration
+from services.telemetry.domain.companies import CompanyStanding
+from services.telemetry.domain.devices import Assignment, Credentials, Device, Registration
 
 
 class DeviceRepository(Protocol):
@@ -25,6 +26,25 @@ class DeviceRepository(Protocol):
         Raises:
             HardwareIdTaken: the board is registered already.
         """
+
+    async def count_for_change(self, scope: TenantScope, company_id: uuid.UUID) -> int:
+        """Count a company's devices, and keep others from adding any until the transaction ends.
+
+        Disabled ones don't count.
+
+        Raises:
+            CompanyNotFound: it is outside the scope, or being erased.
+        """
+
+    async def get_for_change(self, scope: TenantScope, device_id: uuid.UUID) -> Device:
+        """Return a device and keep others from changing it until the transaction ends.
+
+        Raises:
+            DeviceNotFound: there is none in the scope.
+        """
+
+    async def save(self, scope: TenantScope, device: Device) -> None:
+        """Store the next version of a device that was read for change: its name and vehicle."""
 
     async def set_claim(
         self, scope: TenantScope, device: Device, claim_hash: bytes, expires_at: datetime
@@ -49,6 +69,49 @@ class DeviceRepository(Protocol):
         Raises:
             DeviceNotFound: there is none in the scope.
         """
+
+    async def enable(self, scope: TenantScope, device_id: uuid.UUID) -> Device:
+        """Let a disabled device in again; one that never used its secret has to claim itself anew.
+
+        Raises:
+            DeviceNotFound: there is none in the scope.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class AssignmentPlace:
+    """A place in a list of assignments, which is ordered by these, newest first."""
+
+    start_at: datetime
+    device_id: uuid.UUID
+
+
+@dataclass(frozen=True, slots=True)
+class AssignmentQuery:
+    """Which assignments are asked for; what is None restricts nothing."""
+
+    company_id: uuid.UUID | None = None
+    device_id: uuid.UUID | None = None
+    vehicle_id: uuid.UUID | None = None
+    start_ms: int | None = None
+    """Those that ended by then are left out."""
+    end_ms: int | None = None
+    """Those that began then or later are left out."""
+    after: AssignmentPlace | None = None
+    limit: int = 1000
+
+
+class AssignmentRepository(Protocol):
+    """Which device was on which vehicle when."""
+
+    async def record(self, scope: TenantScope, device: Device, at: datetime) -> None:
+        """Note where a device is mounted from now on, and end where it was.
+
+        Call it in the transaction that moves the device.
+        """
+
+    async def list_newest(self, scope: TenantScope, query: AssignmentQuery) -> Sequence[Assignment]:
+        """Return assignments that a query asks for, those that began last first."""
 
 
 class CredentialStore(Protocol):
@@ -75,6 +138,10 @@ class RegistryWork(Protocol):
         """Devices, by tenant."""
 
     @property
+    def assignments(self) -> AssignmentRepository:
+        """Which device was on which vehicle when, by tenant."""
+
+    @property
     def credentials(self) -> CredentialStore:
         """What boards prove themselves with."""
 
@@ -89,11 +156,11 @@ class Registry(Protocol):
 class CompanyDirectory(Protocol):
     """What the companies service knows."""
 
-    async def require_company(self, company_id: uuid.UUID) -> None:
-        """Make sure that a company exists.
+    async def require_company(self, company_id: uuid.UUID) -> CompanyStanding:
+        """Return how a company stands.
 
         Raises:
-            CompanyNotFound: it doesn't.
+            CompanyNotFound: it doesn't exist, or is being deleted.
         """
 
     async def require_vehicle(self, company_id: uuid.UUID, vehicle_id: uuid.UUID) -> None:

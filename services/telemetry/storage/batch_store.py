@@ -26,9 +26,12 @@ _BACKOFF_MAX_S = 2.0
 # Longer than the server's own statement timeout: only a connection that went dumb gets here.
 _FLUSH_TIMEOUT_S = 20.0
 
+# What is to be erased is not added to: see `companies`.
 # `found` is null when every batch was new, which is nearly always: nothing else is then sent back.
 _STORE = """
-WITH stored AS (
+WITH erased AS (
+    SELECT company_id FROM company_erasure
+), stored AS (
     INSERT INTO telemetry_batch
         (company_id, device_id, t0, boot_id, seq, part, t1, n, fmt, digest, payload)
     SELECT b.company_id, b.device_id, b.t0, b.boot_id, b.seq, b.part, b.t1, b.n,
@@ -36,6 +39,7 @@ WITH stored AS (
     FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::bigint[], $5::bigint[],
                 $6::integer[], $7::timestamptz[], $8::integer[], $9::bytea[], $10::bytea[])
         AS b (company_id, device_id, t0, boot_id, seq, part, t1, n, digest, payload)
+    WHERE NOT EXISTS (SELECT FROM erased AS e WHERE e.company_id = b.company_id)
     ON CONFLICT DO NOTHING
     RETURNING company_id, device_id, t0, boot_id, seq, part
 ), logged AS (
@@ -46,6 +50,8 @@ WITH stored AS (
 ), widened AS (
     INSERT INTO device_span (company_id, device_id, span_bound_ms)
     SELECT * FROM unnest($13::uuid[], $14::uuid[], $15::bigint[])
+        AS w (company_id, device_id, span_bound_ms)
+    WHERE NOT EXISTS (SELECT FROM erased AS e WHERE e.company_id = w.company_id)
     ON CONFLICT (company_id, device_id) DO UPDATE
     SET span_bound_ms = greatest(device_span.span_bound_ms, excluded.span_bound_ms)
 )
@@ -168,8 +174,9 @@ async def _store(connection: asyncpg.Connection, batches: Sequence[NewBatch]) ->
 
 def _verdict(batch: NewBatch, found: tuple[str, bytes] | None, new: frozenset[str]) -> Verdict:
     if found is None:
-        # It was there a moment ago; only dropping its partition can have taken it away.
-        raise Unavailable("The partition for the batch is being dropped.")
+        # Nothing kept it from being stored but the erasure of its company; or what did was there a
+        # moment ago, and only dropping its partition can have taken it away.
+        return Verdict.BARRED
     key, digest = found
     if key in new:
         return Verdict.STORED

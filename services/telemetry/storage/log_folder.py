@@ -58,6 +58,11 @@ WHERE l.committed_at < :before
 """)
 
 
+async def fold_alone(session: AsyncSession) -> None:
+    """Keep everybody from folding until the transaction ends."""
+    await session.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK_KEY)))
+
+
 class PostgresLatestFolder:
     """Folds the log into the newest values."""
 

@@ -143,6 +143,11 @@ class PostgresPartitions:
             await connection.close()
 
 
+async def attached_tables(session: AsyncSession) -> list[str]:
+    """Return the names of the batch table's partitions."""
+    return [week.table for week in await _read_attached(session)]
+
+
 async def _one_at_a_time(session: AsyncSession) -> None:
     await session.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK_KEY)))
 

@@ -7,27 +7,19 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
-from sqlmodel import col, select
+from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 from sqlmodel.sql.expression import Select
 
 from services.chassis.database import Database
 from services.chassis.identity import TenantScope
 from services.chassis.locks import lock_work
-from services.telemetry.domain.devices import (
-    Credentials,
-    Device,
-    DeviceFacts,
-    DeviceStatus,
-    Registration,
-)
+from services.telemetry.domain.devices import Device, DeviceStatus, Registration
 from services.telemetry.domain.errors import CompanyNotFound, DeviceNotFound, HardwareIdTaken
-from services.telemetry.storage.tables import (
-    DEVICE_LATEST,
-    DEVICE_SPAN,
-    DeviceRow,
-    DirectoryRow,
-)
+from services.telemetry.storage.assignments import PostgresAssignmentRepository
+from services.telemetry.storage.companies import is_erased, lock_company
+from services.telemetry.storage.credentials import PostgresCredentialStore, point_claim
+from services.telemetry.storage.tables import DEVICE_LATEST, DeviceRow, DirectoryRow
 
 
 class PostgresDeviceRepository:
@@ -78,6 +70,38 @@ class PostgresDeviceRepository:
         )
         await self._session.flush()
 
+    async def count_for_change(self, scope: TenantScope, company_id: uuid.UUID) -> int:
+        """Count a company's devices, and keep others from adding any."""
+        await lock_company(self._session, company_id)
+        if not scope.includes(company_id) or await is_erased(self._session, company_id):
+            raise CompanyNotFound(company_id)
+        query = select(func.count()).where(
+            col(DeviceRow.company_id) == company_id,
+            col(DeviceRow.status) != DeviceStatus.DISABLED.value,
+        )
+        return (await self._session.exec(query)).one()
+
+    async def get_for_change(self, scope: TenantScope, device_id: uuid.UUID) -> Device:
+        """Return a device and lock it."""
+        query = _devices(scope).where(col(DeviceRow.device_id) == device_id)
+        return await self._one(query.with_for_update(of=DeviceRow), device_id)
+
+    async def save(self, scope: TenantScope, device: Device) -> None:
+        """Store the next version of a device."""
+        await self._session.execute(
+            sa.update(DeviceRow)
+            .where(
+                _within(scope),
+                col(DeviceRow.company_id) == device.company_id,
+                col(DeviceRow.device_id) == device.device_id,
+            )
+            .values(
+                display_name=device.display_name,
+                vehicle_id=device.vehicle_id,
+                version=device.version,
+            )
+        )
+
     async def set_claim(
         self, scope: TenantScope, device: Device, claim_hash: bytes, expires_at: datetime
     ) -> None:
@@ -91,15 +115,13 @@ class PostgresDeviceRepository:
             )
             .values(claim_hash=claim_hash, claim_expires_at=expires_at)
         )
-        await _point_claim(self._session, device.device_id, claim_hash)
+        await point_claim(self._session, device.device_id, claim_hash)
 
     async def get(self, scope: TenantScope, device_id: uuid.UUID) -> Device:
         """Return a device."""
-        query = _devices(scope).where(col(DeviceRow.device_id) == device_id)
-        found = (await self._session.exec(query)).one_or_none()
-        if found is None:
-            raise DeviceNotFound(device_id)
-        return _device(*found)
+        return await self._one(
+            _devices(scope).where(col(DeviceRow.device_id) == device_id), device_id
+        )
 
     async def list_after(
         self, scope: TenantScope, after: uuid.UUID | None, limit: int
@@ -112,69 +134,45 @@ class PostgresDeviceRepository:
 
     async def disable(self, scope: TenantScope, device_id: uuid.UUID) -> Device:
         """Shut a device out and forget its claim code."""
+        await self._set_status(scope, device_id, DeviceStatus.DISABLED, claim_hash=None)
+        await point_claim(self._session, device_id, None)
+        return await self.get(scope, device_id)
+
+    async def enable(self, scope: TenantScope, device_id: uuid.UUID) -> Device:
+        """Let a disabled device in again."""
+        query = select(DeviceRow.secret_used_at).where(
+            _within(scope), col(DeviceRow.device_id) == device_id
+        )
+        if (await self._session.exec(query)).one_or_none() is not None:
+            await self._set_status(scope, device_id, DeviceStatus.CLAIMED)
+        else:
+            # Its claim code is forgotten, and whether the board ever got its secret is unknown.
+            anew = {"nonce": None, "secret_hash": None}
+            await self._set_status(scope, device_id, DeviceStatus.REGISTERED, **anew)
+        return await self.get(scope, device_id)
+
+    async def _set_status(
+        self, scope: TenantScope, device_id: uuid.UUID, status: DeviceStatus, **values: object
+    ) -> None:
+        row = col(DeviceRow.status)
         statement = (
             sa.update(DeviceRow)
             .where(_within(scope), col(DeviceRow.device_id) == device_id)
-            .values(status=DeviceStatus.DISABLED.value, claim_hash=None)
+            .values(
+                status=status.value,
+                version=col(DeviceRow.version) + sa.case((row == status.value, 0), else_=1),
+                **values,
+            )
             .returning(col(DeviceRow.device_id))
         )
         if (await self._session.execute(statement)).one_or_none() is None:
             raise DeviceNotFound(device_id)
-        await _point_claim(self._session, device_id, None)
-        return await self.get(scope, device_id)
 
-
-class PostgresCredentialStore:
-    """What boards prove themselves with, in one transaction."""
-
-    def __init__(self, session: AsyncSession) -> None:
-        self._session = session
-
-    async def by_claim(self, claim_hash: bytes) -> Credentials | None:
-        """Find and lock the device that this claim code belongs to."""
-        return await self._find(col(DirectoryRow.claim_hash) == claim_hash)
-
-    async def by_id(self, device_id: uuid.UUID) -> Credentials | None:
-        """Find and lock the device with this id."""
-        return await self._find(col(DirectoryRow.device_id) == device_id)
-
-    async def record_claim(self, device: Credentials, nonce: bytes, secret_hash: bytes) -> None:
-        """Keep what the board was given."""
-        await self._update(
-            device, status=DeviceStatus.CLAIMED.value, nonce=nonce, secret_hash=secret_hash
-        )
-
-    async def record_secret_use(self, device: Credentials, at: datetime) -> None:
-        """Note that the board has its secret."""
-        await self._update(device, secret_used_at=at, claim_hash=None, nonce=None)
-        await _point_claim(self._session, device.device_id, None)
-
-    async def _find(self, condition: sa.ColumnElement[bool]) -> Credentials | None:
-        query = (
-            select(DeviceRow)
-            .join(
-                DirectoryRow,
-                sa.and_(
-                    col(DirectoryRow.company_id) == col(DeviceRow.company_id),
-                    col(DirectoryRow.device_id) == col(DeviceRow.device_id),
-                ),
-            )
-            .where(condition)
-            .with_for_update(of=DeviceRow)
-            .execution_options(populate_existing=True)
-        )
-        row = (await self._session.exec(query)).one_or_none()
-        return None if row is None else _credentials(row)
-
-    async def _update(self, device: Credentials, **values: object) -> None:
-        await self._session.execute(
-            sa.update(DeviceRow)
-            .where(
-                col(DeviceRow.company_id) == device.company_id,
-                col(DeviceRow.device_id) == device.device_id,
-            )
-            .values(**values)
-        )
+    async def _one(self, query: Select[DeviceRow, datetime | None], device_id: uuid.UUID) -> Device:
+        found = (await self._session.exec(query)).one_or_none()
+        if found is None:
+            raise DeviceNotFound(device_id)
+        return _device(*found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +180,7 @@ class PostgresRegistryWork:
     """What one database transaction reaches."""
 
     devices: PostgresDeviceRepository
+    assignments: PostgresAssignmentRepository
     credentials: PostgresCredentialStore
 
 
@@ -196,47 +195,10 @@ class PostgresRegistry:
         """Open a transaction."""
         async with self._database.transaction() as session:
             yield PostgresRegistryWork(
-                PostgresDeviceRepository(session), PostgresCredentialStore(session)
+                PostgresDeviceRepository(session),
+                PostgresAssignmentRepository(session),
+                PostgresCredentialStore(session),
             )
-
-
-class PostgresFacts:
-    """The facts about devices that uploads need."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    async def find(self, device_id: uuid.UUID) -> DeviceFacts | None:
-        """Return the facts about a device."""
-        query = (
-            sa.select(
-                col(DeviceRow.company_id),
-                col(DeviceRow.status),
-                sa.func.coalesce(DEVICE_SPAN.c.span_bound_ms, 0),
-            )
-            .select_from(DirectoryRow)
-            .join(
-                DeviceRow,
-                sa.and_(
-                    col(DeviceRow.company_id) == col(DirectoryRow.company_id),
-                    col(DeviceRow.device_id) == col(DirectoryRow.device_id),
-                ),
-            )
-            .outerjoin(
-                DEVICE_SPAN,
-                sa.and_(
-                    DEVICE_SPAN.c.company_id == col(DeviceRow.company_id),
-                    DEVICE_SPAN.c.device_id == col(DeviceRow.device_id),
-                ),
-            )
-            .where(col(DirectoryRow.device_id) == device_id)
-        )
-        async with self._database.transaction() as session:
-            found = (await session.execute(query)).one_or_none()
-        if found is None:
-            return None
-        company_id, status, span_bound_ms = found
-        return DeviceFacts(company_id, status == DeviceStatus.DISABLED, span_bound_ms)
 
 
 def _within(scope: TenantScope) -> sa.ColumnElement[bool]:
@@ -262,16 +224,6 @@ def _devices(scope: TenantScope) -> Select[DeviceRow, datetime | None]:
     )
 
 
-async def _point_claim(
-    session: AsyncSession, device_id: uuid.UUID, claim_hash: bytes | None
-) -> None:
-    await session.execute(
-        sa.update(DirectoryRow)
-        .where(col(DirectoryRow.device_id) == device_id)
-        .values(claim_hash=claim_hash)
-    )
-
-
 def _device(row: DeviceRow, last_upload_at: datetime | None) -> Device:
     return Device(
         device_id=row.device_id,
@@ -281,19 +233,6 @@ def _device(row: DeviceRow, last_upload_at: datetime | None) -> Device:
         vehicle_id=row.vehicle_id,
         status=DeviceStatus(row.status),
         created_at=row.created_at,
+        version=row.version,
         last_upload_at=last_upload_at,
-    )
-
-
-def _credentials(row: DeviceRow) -> Credentials:
-    return Credentials(
-        device_id=row.device_id,
-        company_id=row.company_id,
-        hardware_id=row.hardware_id,
-        status=DeviceStatus(row.status),
-        claim_hash=row.claim_hash,
-        claim_expires_at=row.claim_expires_at,
-        nonce=row.nonce,
-        secret_hash=row.secret_hash,
-        secret_used=row.secret_used_at is not None,
     )

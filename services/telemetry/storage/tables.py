@@ -14,11 +14,15 @@ from sqlalchemy.dialects.postgresql import ARRAY, UUID
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
+from services.chassis.outbox import outbox_table
+
 HARDWARE_KEY = "device_directory_pkey"
 REQUEST_KEY = "device_request_key"
 
 REFERENCE_TABLES = frozenset({"device_directory"})
 """Small tables that a distributed engine keeps whole on every node."""
+LOCAL_TABLES = frozenset({"outbox"})
+"""Tables of the service as a whole, which a distributed engine keeps on one node."""
 
 
 class Xid8(sa.types.UserDefinedType[int]):
@@ -67,6 +71,7 @@ class DeviceRow(TelemetryModel, table=True):
     vehicle_id: uuid.UUID | None = None
     status: str = Field(sa_type=sa.Text)
     created_at: datetime = Field(sa_type=sa.DateTime(timezone=True))
+    version: int = Field(default=1, sa_type=sa.BigInteger, sa_column_kwargs={"server_default": "1"})
     request_id: uuid.UUID | None = None
     request_digest: bytes | None = None
     claim_hash: bytes | None = None
@@ -74,6 +79,50 @@ class DeviceRow(TelemetryModel, table=True):
     nonce: bytes | None = None
     secret_hash: bytes | None = None
     secret_used_at: datetime | None = Field(default=None, sa_type=sa.DateTime(timezone=True))
+
+
+class AssignmentRow(TelemetryModel, table=True):
+    """That a device was on a vehicle for some time; one a device has no end."""
+
+    __tablename__ = "device_vehicle_history"
+    __table_args__ = (
+        sa.PrimaryKeyConstraint("company_id", "device_id", "start_at"),
+        sa.Index("device_vehicle_history_vehicle_idx", "company_id", "vehicle_id", "start_at"),
+        sa.Index("device_vehicle_history_start_idx", "company_id", "start_at", "device_id"),
+    )
+
+    company_id: uuid.UUID = Field(primary_key=True)
+    device_id: uuid.UUID = Field(primary_key=True)
+    start_at: datetime = Field(sa_type=sa.DateTime(timezone=True), primary_key=True)
+    vehicle_id: uuid.UUID
+    end_at: datetime | None = Field(default=None, sa_type=sa.DateTime(timezone=True))
+
+
+class CompanyRow(TelemetryModel, table=True):
+    """How a company stands, as far as it has been told here."""
+
+    __tablename__ = "company"
+    __table_args__ = (sa.Index("company_applied_idx", "applied_at"),)
+
+    company_id: uuid.UUID = Field(primary_key=True)
+    version: int = Field(sa_type=sa.BigInteger)
+    state: str = Field(sa_type=sa.Text)
+    devices_max: int
+    sensors_per_device_max: int
+    retention_d: int
+    uploads_per_minute_max: int
+    time_zone: str = Field(sa_type=sa.Text)
+    applied_at: datetime = Field(sa_type=sa.DateTime(timezone=True))
+
+
+class ErasureRow(TelemetryModel, table=True):
+    """A company that is being erased, or was: nothing of it is stored ever again."""
+
+    __tablename__ = "company_erasure"
+
+    company_id: uuid.UUID = Field(primary_key=True)
+    requested_at: datetime = Field(sa_type=sa.DateTime(timezone=True))
+    erased_at: datetime | None = Field(default=None, sa_type=sa.DateTime(timezone=True))
 
 
 METADATA = TelemetryModel.metadata
@@ -93,6 +142,14 @@ DEVICE_SPAN = sa.Table(
     sa.Column("company_id", sa.Uuid, primary_key=True),
     sa.Column("device_id", sa.Uuid, primary_key=True),
     sa.Column("span_bound_ms", sa.BigInteger, nullable=False),
+)
+
+DEVICE_SENSORS = sa.Table(
+    "device_sensors",
+    METADATA,
+    sa.Column("company_id", sa.Uuid, primary_key=True),
+    sa.Column("device_id", sa.Uuid, primary_key=True),
+    sa.Column("sensors", ARRAY(sa.Text), nullable=False),
 )
 
 TELEMETRY_BATCH = sa.Table(
@@ -147,3 +204,5 @@ DEVICE_LATEST = sa.Table(
     sa.Column("longitude_e7", sa.BigInteger),
     sa.Column("last_upload_at", sa.DateTime(timezone=True), nullable=False),
 )
+
+OUTBOX = outbox_table(METADATA)

@@ -10,7 +10,12 @@ from services.telemetry.domain.devices import (
     derive_secret,
     secret_hash,
 )
-from services.telemetry.domain.errors import ClaimCodeInvalid, DeviceRevoked, DeviceSecretInvalid
+from services.telemetry.domain.errors import (
+    ClaimCodeInvalid,
+    DeviceRevoked,
+    DeviceSecretInvalid,
+    UploadsSuspended,
+)
 from services.telemetry.ports.general import Clock
 from services.telemetry.ports.registry import DeviceToken, Registry, TokenIssuer
 
@@ -19,12 +24,19 @@ class ClaimUseCases:
     """What boards do before they may upload."""
 
     def __init__(
-        self, registry: Registry, tokens: TokenIssuer, *, clock: Clock, claim_key: bytes
+        self,
+        registry: Registry,
+        tokens: TokenIssuer,
+        *,
+        clock: Clock,
+        claim_key: bytes,
+        suspended_retry_s: float,
     ) -> None:
         self._registry = registry
         self._tokens = tokens
         self._clock = clock
         self._claim_key = claim_key
+        self._suspended_retry_s = suspended_retry_s
 
     async def claim(self, code: str, hardware_id: str, nonce: bytes) -> tuple[uuid.UUID, str]:
         """Give a board its id and its secret.
@@ -39,6 +51,7 @@ class ClaimUseCases:
                 raise ClaimCodeInvalid
             if not self._may_claim(device, nonce):
                 raise ClaimCodeInvalid
+            self._require_open(device)
             secret = derive_secret(self._claim_key, device.device_id, claim_hash, nonce)
             await work.credentials.record_claim(device, nonce, secret_hash(secret))
         return device.device_id, secret
@@ -53,11 +66,17 @@ class ClaimUseCases:
                 raise DeviceSecretInvalid
             if device.status is DeviceStatus.DISABLED:
                 raise DeviceRevoked(device_id)
+            self._require_open(device)
             if not device.secret_used:
                 await work.credentials.record_secret_use(device, self._clock())
             # With the row still locked: whoever disables the device waits, and then revokes a token
             # that has been issued, rather than one that is about to be.
             return await self._tokens.issue(device.company_id, device_id)
+
+    def _require_open(self, device: Credentials) -> None:
+        # Only once the board has proved itself, so that strangers learn nothing.
+        if device.company_closed:
+            raise UploadsSuspended(device.company_id, self._suspended_retry_s)
 
     def _may_claim(self, device: Credentials, nonce: bytes) -> bool:
         if device.status is DeviceStatus.REGISTERED:

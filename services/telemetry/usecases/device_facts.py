@@ -9,10 +9,12 @@ import time
 import uuid
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import lru_cache
 
 from services.telemetry.domain.devices import DeviceFacts
 from services.telemetry.domain.errors import DeviceRevoked
 from services.telemetry.ports.ingest import FactsSource
+from services.telemetry.usecases.companies import CompaniesInMemory
 
 
 class FactsCache:
@@ -21,12 +23,14 @@ class FactsCache:
     def __init__(
         self,
         source: FactsSource,
+        companies: CompaniesInMemory,
         *,
         ttl_s: float = 300.0,
         devices_max: int = 100_000,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._source = source
+        self._companies = companies
         self._ttl_s = ttl_s
         self._devices_max = devices_max
         self._monotonic = monotonic
@@ -64,7 +68,7 @@ class FactsCache:
 
     async def _fetch(self, device_id: uuid.UUID) -> DeviceFacts | None:
         try:
-            facts = await self._source.find(device_id)
+            facts = await self._look_up(device_id)
             current = self._loading.get(device_id) is asyncio.current_task()
             if facts is not None and current:
                 self._keep(device_id, facts)
@@ -73,8 +77,21 @@ class FactsCache:
             if self._loading.get(device_id) is asyncio.current_task():
                 del self._loading[device_id]
 
+    async def _look_up(self, device_id: uuid.UUID) -> DeviceFacts | None:
+        found = await self._source.find(device_id)
+        if found is None:
+            return None
+        company = self._companies.of(found.company_id, found.standing)
+        return DeviceFacts(company, found.disabled, found.span_bound_ms, shared(found.sensors))
+
     def _keep(self, device_id: uuid.UUID, facts: DeviceFacts) -> None:
         self._known[device_id] = (self._monotonic() + self._ttl_s, facts)
         self._known.move_to_end(device_id)
         while len(self._known) > self._devices_max:
             self._known.popitem(last=False)
+
+
+@lru_cache(maxsize=4096)
+def shared(sensors: frozenset[str]) -> frozenset[str]:
+    """Return the one object for a set of sensors: most devices of a fleet have the same."""
+    return sensors

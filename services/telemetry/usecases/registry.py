@@ -7,9 +7,11 @@ from datetime import timedelta
 
 from services.chassis.errors import RequestIdReused
 from services.chassis.identity import Caller, TenantScope
+from services.telemetry.domain.companies import CompanyStanding
 from services.telemetry.domain.devices import (
     ClaimTicket,
     Device,
+    DeviceEdit,
     DeviceStatus,
     Registration,
     claim_code_hash,
@@ -17,7 +19,13 @@ from services.telemetry.domain.devices import (
 )
 from services.telemetry.domain.errors import CompanyNotFound, CompanyRequired
 from services.telemetry.ports.general import Clock, IdSource
-from services.telemetry.ports.registry import CompanyDirectory, DeviceChanges, Registry, TokenIssuer
+from services.telemetry.ports.registry import (
+    CompanyDirectory,
+    DeviceChanges,
+    Registry,
+    RegistryWork,
+    TokenIssuer,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +76,8 @@ class DeviceUseCases:
 
         A board that has claimed itself meanwhile gets no further claim code.
         """
-        company_id = await self._company(caller, new.company_id)
+        standing = await self._company(caller, new.company_id)
+        company_id = standing.company_id
         if new.vehicle_id is not None:
             await self._companies.require_vehicle(company_id, new.vehicle_id)
         registration = Registration(
@@ -87,15 +96,11 @@ class DeviceUseCases:
                     if digest != registration.digest:
                         raise RequestIdReused(new.request_id)
             if device is None:
+                await self._require_room(work, caller, standing)
                 device = self._device(registration)
                 await work.devices.add(caller.scope, device, registration)
-            if device.status is not DeviceStatus.REGISTERED:
-                return device, None
-            ticket = ClaimTicket(new_claim_code(), self._clock() + self._claim_ttl)
-            await work.devices.set_claim(
-                caller.scope, device, claim_code_hash(ticket.code), ticket.expires_at
-            )
-        return device, ticket
+                await work.assignments.record(caller.scope, device, device.created_at)
+            return device, await self._ticket(work, caller, device)
 
     async def get_device(self, caller: Caller, device_id: uuid.UUID) -> Device:
         """Return a device in the caller's reach."""
@@ -117,6 +122,21 @@ class DeviceUseCases:
         page = found[:limit]
         return DevicePage(page, page[-1].device_id if len(found) > limit else None)
 
+    async def update_device(self, caller: Caller, device_id: uuid.UUID, edit: DeviceEdit) -> Device:
+        """Change a device's name, or the vehicle that it is mounted on."""
+        if edit.moves and edit.vehicle_id is not None:
+            device = await self.get_device(caller, device_id)
+            # Nobody is asked while a transaction is open. A device never changes its company.
+            await self._companies.require_vehicle(device.company_id, edit.vehicle_id)
+        async with self._registry.begin() as work:
+            device = await work.devices.get_for_change(caller.scope, device_id)
+            changed = device.edited(edit)
+            if changed is not device:
+                await work.devices.save(caller.scope, changed)
+            if changed.vehicle_id != device.vehicle_id:
+                await work.assignments.record(caller.scope, changed, self._clock())
+        return changed
+
     async def disable_device(self, caller: Caller, device_id: uuid.UUID) -> Device:
         """End a device's access."""
         async with self._registry.begin() as work:
@@ -127,15 +147,54 @@ class DeviceUseCases:
         await self._changes.announce(device_id)
         return device
 
-    async def _company(self, caller: Caller, named: uuid.UUID | None) -> uuid.UUID:
+    async def enable_device(
+        self, caller: Caller, device_id: uuid.UUID
+    ) -> tuple[Device, ClaimTicket | None]:
+        """Give a disabled device its access back; changes nothing if it has it.
+
+        Its tokens stay revoked: a revocation ends what was issued until then, and the board
+        exchanges its secret again.
+        """
+        device = await self.get_device(caller, device_id)
+        if device.status is not DeviceStatus.DISABLED:
+            return device, None
+        standing = await self._companies.require_company(device.company_id)
+        async with self._registry.begin() as work:
+            device = await work.devices.get_for_change(caller.scope, device_id)
+            if device.status is not DeviceStatus.DISABLED:
+                return device, None
+            await self._require_room(work, caller, standing)
+            device = await work.devices.enable(caller.scope, device_id)
+            ticket = await self._ticket(work, caller, device)
+        await self._changes.announce(device_id)
+        return device, ticket
+
+    async def _ticket(
+        self, work: RegistryWork, caller: Caller, device: Device
+    ) -> ClaimTicket | None:
+        """Make the claim code of a device that needs one."""
+        if device.status is not DeviceStatus.REGISTERED:
+            return None
+        ticket = ClaimTicket(new_claim_code(), self._clock() + self._claim_ttl)
+        await work.devices.set_claim(
+            caller.scope, device, claim_code_hash(ticket.code), ticket.expires_at
+        )
+        return ticket
+
+    async def _require_room(
+        self, work: RegistryWork, caller: Caller, standing: CompanyStanding
+    ) -> None:
+        used = await work.devices.count_for_change(caller.scope, standing.company_id)
+        standing.require_room(used)
+
+    async def _company(self, caller: Caller, named: uuid.UUID | None) -> CompanyStanding:
         company_id = named or caller.company_id
         if company_id is None:
             raise CompanyRequired("device.company_id")
         # A foreign company is refused before anybody is asked, exactly as an unknown one.
         if not caller.scope.includes(company_id):
             raise CompanyNotFound(company_id)
-        await self._companies.require_company(company_id)
-        return company_id
+        return await self._companies.require_company(company_id)
 
     def _device(self, registration: Registration) -> Device:
         return Device(

@@ -3,11 +3,12 @@
 import time
 import uuid
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
 
-from services.chassis.errors import DomainError
+from services.chassis.errors import DomainError, Unavailable
 from services.telemetry.domain.batches import (
     UPTIME_MS_MAX,
     BatchShape,
@@ -16,10 +17,23 @@ from services.telemetry.domain.batches import (
     Verdict,
     span_bound_ms,
 )
-from services.telemetry.domain.errors import BatchConflict, BatchTimeOutOfWindow, UptimeRequired
+from services.telemetry.domain.companies import CompanyFacts, UploadBudget
+from services.telemetry.domain.errors import (
+    BatchConflict,
+    BatchTimeOutOfWindow,
+    UploadRateExceeded,
+    UploadsSuspended,
+    UptimeRequired,
+)
 from services.telemetry.ports.general import Clock
-from services.telemetry.ports.ingest import BodyReader, BootAnchors, Partitions, UploadObserver
-from services.telemetry.usecases.device_facts import FactsCache
+from services.telemetry.ports.ingest import (
+    BodyReader,
+    BootAnchors,
+    Partitions,
+    SensorCounter,
+    UploadObserver,
+)
+from services.telemetry.usecases.device_facts import FactsCache, shared
 from services.telemetry.usecases.group_commit import GroupCommit
 
 _ANCHORS_KEPT_MAX = 100_000
@@ -55,20 +69,24 @@ class Uploads:
         bodies: BodyReader,
         facts: FactsCache,
         anchors: BootAnchors,
+        sensors: SensorCounter,
         partitions: Partitions,
         queue: GroupCommit,
         observer: UploadObserver,
         *,
-        window: TimeWindow,
+        suspended_retry_s: float,
         clock: Clock,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._bodies = bodies
         self._facts = facts
         self._anchors = anchors
         self._partitions = partitions
         self._queue = queue
-        self._window = window
+        self._sensors = sensors
+        self._suspended_retry_s = suspended_retry_s
         self._clock = clock
+        self._monotonic = monotonic
         self._observer = observer
         self._settled: OrderedDict[tuple[uuid.UUID, int], int] = OrderedDict()
 
@@ -84,15 +102,25 @@ class Uploads:
         return receipt
 
     async def _accept(self, upload: Upload) -> Receipt:
-        body = self._bodies.unpack(upload.body, upload.content_encoding)
-        shape = self._bodies.inspect(body)
         device_id = upload.device_id
         facts = await self._facts.require(device_id)
-        t0_ms = await self._start(upload, shape, facts.company_id)
+        company = facts.company
+        if company.closed:
+            raise UploadsSuspended(company.company_id, self._suspended_retry_s)
+        if company.budget is not None:
+            self._spend(company.budget)
+        body = self._bodies.unpack(upload.body, upload.content_encoding)
+        shape = self._bodies.inspect(body)
+        t0_ms = await self._start(upload, shape, company)
         if not self._partitions.covers(t0_ms):
             await self._partitions.ensure(t0_ms)
+        if company.sensors_max and not shape.sensors <= facts.sensors:
+            counted = await self._sensors.admit(
+                company.company_id, device_id, shape.sensors, company.sensors_max
+            )
+            facts.sensors = shared(counted)
         batch = NewBatch(
-            facts.company_id,
+            company.company_id,
             device_id,
             t0_ms,
             shape.boot_id,
@@ -110,12 +138,14 @@ class Uploads:
         facts.span_bound_ms = max(facts.span_bound_ms, batch.widened_span_ms)
         if verdict is Verdict.CONFLICTING:
             raise BatchConflict(shape.boot_id, shape.seq, shape.part)
+        if verdict is Verdict.BARRED:
+            raise Unavailable("The batch can't be stored now.")
         if verdict is Verdict.STORED:
             self._observer.stored(device_id, shape.reading_count)
         else:
             self._observer.repeated(device_id)
         return Receipt(
-            facts.company_id,
+            company.company_id,
             shape.boot_id,
             shape.seq,
             shape.part,
@@ -123,30 +153,37 @@ class Uploads:
             _ms(self._clock()),
         )
 
-    async def _start(self, upload: Upload, shape: BatchShape, company_id: uuid.UUID) -> int:
+    def _spend(self, budget: UploadBudget) -> None:
+        wait_s = budget.take(self._monotonic())
+        if wait_s:
+            raise UploadRateExceeded(budget.limit, wait_s)
+
+    async def _start(self, upload: Upload, shape: BatchShape, company: CompanyFacts) -> int:
         """Place a batch in time: by its own clock, or by the anchor of its boot."""
         now_ms = _ms(self._clock())
         if not shape.boot_relative:
-            self._require_in_window(shape.start_ms, shape.span_ms, now_ms)
+            _require_in_window(company.window, shape.start_ms, shape.span_ms, now_ms)
             return shape.start_ms
         anchor_ms = now_ms - _uptime_ms(upload.uptime_ms)
         boot = (upload.device_id, shape.boot_id)
         settled_ms = self._settled.get(boot)
         if settled_ms is None:
             # An anchor is for good: one that puts its first batch out of the window isn't kept.
-            self._require_in_window(anchor_ms + shape.start_ms, shape.span_ms, now_ms)
-            settled_ms = await self._anchors.settle(company_id, *boot, anchor_ms)
+            start_ms = anchor_ms + shape.start_ms
+            _require_in_window(company.window, start_ms, shape.span_ms, now_ms)
+            settled_ms = await self._anchors.settle(company.company_id, *boot, anchor_ms)
             self._settled[boot] = settled_ms
             if len(self._settled) > _ANCHORS_KEPT_MAX:
                 self._settled.popitem(last=False)
         t0_ms = settled_ms + shape.start_ms
-        self._require_in_window(t0_ms, shape.span_ms, now_ms)
+        _require_in_window(company.window, t0_ms, shape.span_ms, now_ms)
         return t0_ms
 
-    def _require_in_window(self, t0_ms: int, span_ms: int, now_ms: int) -> None:
-        earliest_ms, latest_ms = self._window.bounds(now_ms)
-        if t0_ms < earliest_ms or t0_ms + span_ms > latest_ms:
-            raise BatchTimeOutOfWindow(t0_ms, earliest_ms=earliest_ms, latest_ms=latest_ms)
+
+def _require_in_window(window: TimeWindow, t0_ms: int, span_ms: int, now_ms: int) -> None:
+    earliest_ms, latest_ms = window.bounds(now_ms)
+    if t0_ms < earliest_ms or t0_ms + span_ms > latest_ms:
+        raise BatchTimeOutOfWindow(t0_ms, earliest_ms=earliest_ms, latest_ms=latest_ms)
 
 
 def _uptime_ms(header: str) -> int:

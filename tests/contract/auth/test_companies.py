@@ -157,6 +157,7 @@ async def test_a_companys_people_and_sessions_are_found(store: Store) -> None:
         found = await tx.sessions.lock_open_of(company_id, START, 10)
         assert {row.session_id for row in found} == {first.session_id, second.session_id}
         assert len(await tx.sessions.lock_open_of(company_id, START, 1)) == 1
+        assert len(await tx.sessions.lock_open_of(company_id, None, 10)) == 2
         before = START - timedelta(seconds=1)
         assert not await tx.sessions.lock_open_of(company_id, before, 10)
         await tx.sessions.save(first.ended(START))

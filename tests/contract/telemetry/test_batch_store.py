@@ -3,15 +3,22 @@
 import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 import pytest
+import sqlalchemy as sa
 
 from services.chassis.database import Database
+from services.chassis.errors import Unavailable
 from services.telemetry.domain.batches import NewBatch, Verdict
+from services.telemetry.domain.companies import CompanyStanding, CompanyState
 from services.telemetry.ports.ingest import BatchStore, BootAnchors, StatementRefused
 from services.telemetry.storage.batch_store import PostgresBatchStore
 from services.telemetry.storage.boots import PostgresBootAnchors
+from services.telemetry.storage.companies import PostgresCompanies
 from services.telemetry.storage.partitions import PostgresPartitions
+from services.telemetry.storage.sensors import PostgresSensors
+from services.telemetry.storage.tables import DEVICE_SPAN
 from tests.fixtures.telemetry_fakes import FakeAnchors, FakeBatchStore, new_batch
 from tests.fixtures.telemetry_storage import now_ms
 
@@ -50,7 +57,7 @@ def anchors(request: pytest.FixtureRequest) -> BootAnchors:
     return PostgresBootAnchors(request.getfixturevalue("telemetry_pool"))
 
 
-def batch(seq: int = 0, payload: bytes = b"payload", **fields: int) -> NewBatch:
+def batch(seq: int = 0, payload: bytes = b"payload", **fields: int | uuid.UUID) -> NewBatch:
     """A batch of a device of its own."""
     device = {"device_id": uuid.uuid4(), "t0_ms": now_ms(), "t1_ms": now_ms() + 1}
     return new_batch(seq, payload, **(device | fields))
@@ -135,3 +142,32 @@ async def test_the_first_anchor_of_a_boot_holds(anchors: BootAnchors) -> None:
     assert await anchors.settle(company_id, device_id, boot_id, 2000) == 1000
     assert await anchors.settle(company_id, device_id, boot_id - 1, 3000) == 3000
     assert await anchors.settle(company_id, uuid.uuid4(), boot_id, 4000) == 4000
+
+
+async def test_a_company_that_is_erased_is_stored_nothing_of(
+    subject: Subject, request: pytest.FixtureRequest
+) -> None:
+    """Its batches are barred, and nobody else's in the same group; nor do they leave a bound."""
+    gone, stays = sorted(
+        (batch(company_id=uuid.uuid4(), widened_span_ms=1024) for _ in range(2)),
+        key=lambda each: each.key,
+    )
+    if isinstance(subject.store, FakeBatchStore):
+        subject.store.barred.add(gone.company_id)
+    else:
+        pool: Database = request.getfixturevalue("telemetry_pool")
+        deleted = CompanyStanding(gone.company_id, 1, CompanyState.DELETING)
+        await PostgresCompanies(pool).apply(deleted, datetime.now(UTC))
+        with pytest.raises(Unavailable):
+            await PostgresBootAnchors(pool).settle(gone.company_id, gone.device_id, 7, 5)
+        with pytest.raises(Unavailable):
+            await PostgresSensors(pool).admit(gone.company_id, gone.device_id, {"a"}, 5)
+
+    stored = await subject.store.store([gone, stays])
+
+    assert stored.verdicts == [Verdict.BARRED, Verdict.STORED]
+    if not isinstance(subject.store, FakeBatchStore):
+        async with pool.transaction() as session:
+            bounds = sa.select(DEVICE_SPAN.c.company_id)
+            assert set((await session.execute(bounds)).scalars()) >= {stays.company_id}
+            assert gone.company_id not in set((await session.execute(bounds)).scalars())

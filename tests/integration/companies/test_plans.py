@@ -1,8 +1,10 @@
 """Plans as masters and administrators see them, and what they allow."""
 
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import grpc
 import pytest
 from dashtrack.companies.v1 import company_pb2
 from dashtrack.companies.v1 import company_service_pb2 as companies
@@ -12,7 +14,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from grpc import StatusCode
 
 from services.chassis.identity import Role
-from tests.fixtures.refusals import refused
+from tests.fixtures.refusals import refusal_of, refused
 from tests.fixtures.waiting import eventually
 
 
@@ -148,6 +150,24 @@ def test_vehicles_stop_at_the_quota(fleet: Any) -> None:
     put_on_plan(fleet, "starter")
     listed = fleet.call(Role.MANAGER, "ListVehicles", vehicles.ListVehiclesRequest())
     assert len(listed.vehicles) == 3
+
+
+def test_creations_at_once_keep_to_the_quota(fleet: Any) -> None:
+    """However many come at the same moment, as many get in as the plan allows."""
+    plan = fleet.call(Role.MASTER, "CreatePlan", new_plan(vehicles_max=3))
+    put_on_plan(fleet, plan.plan_id)
+
+    def attempt(number: int) -> str:
+        try:
+            add_vehicle(fleet, f"AA-{number}")
+        except grpc.RpcError as err:
+            return refusal_of(err).reason
+        return ""
+
+    with ThreadPoolExecutor(8) as executor:
+        outcomes = list(executor.map(attempt, range(8)))
+
+    assert sorted(outcomes) == [""] * 3 + ["QUOTA_EXCEEDED"] * 5
 
 
 def test_a_retired_plan_is_for_those_who_have_it(fleet: Any) -> None:

@@ -45,6 +45,7 @@ class Fleet:
     def __init__(self, channel: grpc.Channel, mint: TokenMint, company_id: uuid.UUID) -> None:
         # The generated stubs are typed for grpc.aio; over this channel they are synchronous.
         untyped: Any = channel
+        self.channel = channel
         self.links: Any = link_grpc.DeviceLinkServiceStub(untyped)
         self.bodies: Any = link_grpc.DeviceLinkHttpServiceStub(untyped)
         self.devices: Any = DeviceServiceStub(untyped)

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from services.chassis.database import Database
 from services.telemetry.storage.partitions import PostgresPartitions, Week
-from services.telemetry.storage.tables import METADATA, REFERENCE_TABLES
+from services.telemetry.storage.tables import LOCAL_TABLES, METADATA, REFERENCE_TABLES
 from tests.fixtures.telemetry_storage import DAY_MS, WINDOW, now_ms
 
 _COLUMNS = """
@@ -49,7 +49,7 @@ async def test_every_unique_key_carries_the_company(
 
     assert keys
     for table, columns in keys:
-        assert "company_id" in columns or table in REFERENCE_TABLES
+        assert "company_id" in columns or table in REFERENCE_TABLES | LOCAL_TABLES
 
 
 async def test_partitions_are_made_ahead_and_dropped_behind(telemetry_pool: Database) -> None:

@@ -115,6 +115,24 @@ async def test_sessions_of_a_suspended_company_are_marked_as_ended(
         assert (await world.refresh(grant.refresh_token, ORIGIN)).access_token
 
 
+async def test_a_session_of_a_clock_that_is_ahead_ends_too(
+    world: AuthWorld, ada: Credential
+) -> None:
+    """It seems to begin after the suspension that it ends with, and is revoked by its id."""
+    world.clock.advance(seconds=30)
+    grant = await world.login(ada.email, PASSWORD, ORIGIN)
+    world.clock.advance(seconds=-30)
+    await world.change_company(company_of(ada), SUSPENDED)
+    await world.sweep()
+    await world.change_company(company_of(ada), CompanyState.ACTIVE)
+
+    with pytest.raises(RefreshTokenInvalid):
+        await world.refresh(grant.refresh_token, ORIGIN)
+    (session_id,) = world.store.tables.sessions
+    revoked = [entry.session_id for entry in (await world.list_revocations(0)).revocations]
+    assert session_id in revoked
+
+
 async def test_an_invitation_outlives_a_suspension(world: AuthWorld) -> None:
     """It is refused, and works once the company is resumed; a wrong code stays a wrong code."""
     change = a_change()

@@ -36,7 +36,9 @@ class World:
             new_id=new_id,
             claim_ttl=timedelta(days=7),
         )
-        self.claims = ClaimUseCases(registry, self.tokens, clock=self.clock, claim_key=b"key")
+        self.claims = ClaimUseCases(
+            registry, self.tokens, clock=self.clock, suspended_retry_s=300, claim_key=b"key"
+        )
 
     async def registered(self) -> tuple[uuid.UUID, str]:
         """Register a board; returns id and code."""

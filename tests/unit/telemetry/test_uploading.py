@@ -11,7 +11,6 @@ from dashtrack.device.v1.reading_batch_pb2 import ReadingBatch, SensorColumn
 
 from services.telemetry.codec.links import WireBodyReader
 from services.telemetry.domain.batches import BODY_BYTES_MAX, TimeWindow
-from services.telemetry.domain.devices import DeviceFacts
 from services.telemetry.domain.errors import (
     BatchConflict,
     BatchEmpty,
@@ -21,6 +20,8 @@ from services.telemetry.domain.errors import (
     DeviceRevoked,
     UptimeRequired,
 )
+from services.telemetry.ports.ingest import KnownDevice
+from services.telemetry.usecases.companies import CompaniesInMemory
 from services.telemetry.usecases.device_facts import FactsCache
 from services.telemetry.usecases.group_commit import FlushLimits, GroupCommit
 from services.telemetry.usecases.uploading import Receipt, Upload, Uploads
@@ -33,6 +34,7 @@ from tests.fixtures.telemetry_fakes import (
     FakeFacts,
     FakeFlushObserver,
     FakePartitions,
+    FakeSensors,
     FakeUploadObserver,
     FixedClock,
 )
@@ -48,7 +50,9 @@ class WritePath:
         self.store = FakeBatchStore()
         self.facts = FakeFacts()
         self.anchors = FakeAnchors()
+        self.sensors = FakeSensors()
         self.partitions = FakePartitions()
+        self.monotonic_s = 0.0
         self.observer = FakeUploadObserver()
         self.clock = FixedClock()
         self.queue = GroupCommit([self.store], FlushLimits(interval_s=0), FakeFlushObserver())
@@ -56,16 +60,19 @@ class WritePath:
 
     def restart(self) -> None:
         """Forget what is only in memory."""
-        self.cache = FactsCache(self.facts)
+        self.companies = CompaniesInMemory(WINDOW, monotonic=lambda: self.monotonic_s)
+        self.cache = FactsCache(self.facts, self.companies)
         self.uploads = Uploads(
             WireBodyReader(),
             self.cache,
             self.anchors,
+            self.sensors,
             self.partitions,
             self.queue,
             self.observer,
-            window=WINDOW,
+            suspended_retry_s=300,
             clock=self.clock,
+            monotonic=lambda: self.monotonic_s,
         )
 
     async def send(self, batch: ReadingBatch, **beside: Any) -> Receipt:
@@ -238,7 +245,7 @@ async def test_disabled_and_unknown_devices_are_shut_out(
     if disabled is None:
         path.facts.known.clear()
     else:
-        path.facts.known[DEVICE] = DeviceFacts(COMPANY, disabled=True, span_bound_ms=0)
+        path.facts.known[DEVICE] = KnownDevice(COMPANY, disabled=True)
 
     with pytest.raises(DeviceRevoked):
         await path.send(batch_of())
@@ -264,7 +271,7 @@ async def test_a_change_during_the_look_up_is_not_missed(path: WritePath) -> Non
     sending = asyncio.create_task(path.send(batch_of()))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
-    path.facts.known[DEVICE] = DeviceFacts(COMPANY, disabled=True, span_bound_ms=0)
+    path.facts.known[DEVICE] = KnownDevice(COMPANY, disabled=True)
     path.cache.forget(DEVICE)
     path.facts.go_on.set()
     await sending

@@ -92,8 +92,8 @@ class PlanServiceServicer:
 
     def UpdatePlan(self, request, context):
         """UpdatePlan changes a plan's name or quotas, or retires it. New quotas reach the companies
-        on the plan one after the other, which takes seconds; a quota below what a company uses
-        takes nothing away.
+        on the plan afterwards, some hundred a second; a quota below what a company uses takes
+        nothing away.
 
         Errors: PLAN_NOT_FOUND, UPDATE_MASK_INVALID, EDIT_CONFLICT.
         """

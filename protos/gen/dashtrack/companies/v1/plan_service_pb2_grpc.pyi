@@ -35,8 +35,8 @@ class PlanServiceStub:
     """
     UpdatePlan: aio.UnaryUnaryMultiCallable[plan_service_pb2.UpdatePlanRequest, plan_service_pb2.Plan]
     """UpdatePlan changes a plan's name or quotas, or retires it. New quotas reach the companies
-    on the plan one after the other, which takes seconds; a quota below what a company uses
-    takes nothing away.
+    on the plan afterwards, some hundred a second; a quota below what a company uses takes
+    nothing away.
 
     Errors: PLAN_NOT_FOUND, UPDATE_MASK_INVALID, EDIT_CONFLICT.
     """
@@ -86,8 +86,8 @@ class PlanServiceServicer(metaclass=abc_1.ABCMeta):
         context: aio.ServicerContext[plan_service_pb2.UpdatePlanRequest, abc.Awaitable[plan_service_pb2.Plan]],
     ) -> abc.Awaitable[plan_service_pb2.Plan]:
         """UpdatePlan changes a plan's name or quotas, or retires it. New quotas reach the companies
-        on the plan one after the other, which takes seconds; a quota below what a company uses
-        takes nothing away.
+        on the plan afterwards, some hundred a second; a quota below what a company uses takes
+        nothing away.
 
         Errors: PLAN_NOT_FOUND, UPDATE_MASK_INVALID, EDIT_CONFLICT.
         """

@@ -25,10 +25,11 @@ _sym_db = _symbol_database.Default()
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from dashtrack.options.v1 import options_pb2 as dashtrack_dot_options_dot_v1_dot_options__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
+from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+dashtrack/telemetry/v1/device_service.proto\x12\x16\x64\x61shtrack.telemetry.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\"dashtrack/options/v1/options.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc1\x03\n\x06\x44\x65vice\x12\x1e\n\tdevice_id\x18\x01 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12\x1f\n\ncompany_id\x18\x02 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12\x36\n\x0bhardware_id\x18\x03 \x01(\tB!\xbaH\x1er\x19\x32\x17^[A-Za-z0-9:._-]{1,64}$\xd8\x01\x01\x12\x1d\n\x0c\x64isplay_name\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12\x1f\n\nvehicle_id\x18\x05 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12\x35\n\x06status\x18\x06 \x01(\x0e\x32%.dashtrack.telemetry.v1.Device.Status\x12/\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x34\n\x10last_upload_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"`\n\x06Status\x12\x16\n\x12STATUS_UNSPECIFIED\x10\x00\x12\x15\n\x11STATUS_REGISTERED\x10\x01\x12\x12\n\x0eSTATUS_CLAIMED\x10\x02\x12\x13\n\x0fSTATUS_DISABLED\x10\x03\"\xd0\x01\n\x15RegisterDeviceRequest\x12\x36\n\x06\x64\x65vice\x18\x01 \x01(\x0b\x32\x1e.dashtrack.telemetry.v1.DeviceB\x06\xbaH\x03\xc8\x01\x01\x12\x1f\n\nrequest_id\x18\x02 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01:^\xbaH[\x1aY\n\x18register_device.required\x12\x1e\x64\x65vice.hardware_id is required\x1a\x1dthis.device.hardware_id != \'\'\"\x98\x01\n\x16RegisterDeviceResponse\x12.\n\x06\x64\x65vice\x18\x01 \x01(\x0b\x32\x1e.dashtrack.telemetry.v1.Device\x12\x17\n\nclaim_code\x18\x02 \x01(\tB\x03\x80\x01\x01\x12\x35\n\x11\x63laim_expire_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"/\n\x10GetDeviceRequest\x12\x1b\n\tdevice_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"r\n\x12ListDevicesRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08\x12\x1f\n\ncompany_id\x18\x03 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\"_\n\x13ListDevicesResponse\x12/\n\x07\x64\x65vices\x18\x01 \x03(\x0b\x32\x1e.dashtrack.telemetry.v1.Device\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"3\n\x14\x44isableDeviceRequest\x12\x1b\n\tdevice_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x32\xd9\x04\n\rDeviceService\x12\x94\x01\n\x0eRegisterDevice\x12-.dashtrack.telemetry.v1.RegisterDeviceRequest\x1a..dashtrack.telemetry.v1.RegisterDeviceResponse\"#\xa2\xbb\x18\t\x08\x02\x12\x03\x01\x02\x03\x18\x02\x82\xd3\xe4\x93\x02\x10\"\x0b/v1/devices:\x01*\x12\x86\x01\n\tGetDevice\x12(.dashtrack.telemetry.v1.GetDeviceRequest\x1a\x1e.dashtrack.telemetry.v1.Device\"/\x90\x02\x01\xa2\xbb\x18\t\x08\x02\x12\x03\x01\x02\x03\x18\x02\x82\xd3\xe4\x93\x02\x19\x12\x17/v1/devices/{device_id}\x12\x8b\x01\n\x0bListDevices\x12*.dashtrack.telemetry.v1.ListDevicesRequest\x1a+.dashtrack.telemetry.v1.ListDevicesResponse\"#\x90\x02\x01\xa2\xbb\x18\t\x08\x02\x12\x03\x01\x02\x03\x18\x02\x82\xd3\xe4\x93\x02\r\x12\x0b/v1/devices\x12\x99\x01\n\rDisableDevice\x12,.dashtrack.telemetry.v1.DisableDeviceRequest\x1a\x1e.dashtrack.telemetry.v1.Device\":\x90\x02\x02\xa2\xbb\x18\t\x08\x02\x12\x03\x01\x02\x03\x18\x02\x82\xd3\xe4\x93\x02$\"\x1f/v1/devices/{device_id}:disable:\x01*b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+dashtrack/telemetry/v1/device_service.proto\x12\x16\x64\x61shtrack.telemetry.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\"dashtrack/options/v1/options.proto\x1a\x1cgoogle/api/annotations.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd8\x03\n\x06\x44\x65vice\x12\x1e\n\tdevice_id\x18\x01 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12\x1f\n\ncompany_id\x18\x02 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12\x36\n\x0bhardware_id\x18\x03 \x01(\tB!\xbaH\x1er\x19\x32\x17^[A-Za-z0-9:._-]{1,64}$\xd8\x01\x01\x12\x1d\n\x0c\x64isplay_name\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12\x1f\n\nvehicle_id\x18\x05 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12\x35\n\x06status\x18\x06 \x01(\x0e\x32%.dashtrack.telemetry.v1.Device.Status\x12/\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x34\n\x10last_upload_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\x04\x65tag\x18\t \x01(\tB\x07\xbaH\x04r\x02\x18@\"`\n\x06Status\x12\x16\n\x12STATUS_UNSPECIFIED\x10\x00\x12\x15\n\x11STATUS_REGISTERED\x10\x01\x12\x12\n\x0eSTATUS_CLAIMED\x10\x02\x12\x13\n\x0fSTATUS_DISABLED\x10\x03\"\xab\x01\n\x10\x44\x65viceAssignment\x12\x11\n\tdevice_id\x18\x01 \x01(\t\x12\x12\n\nvehicle_id\x18\x02 \x01(\t\x12\x12\n\ncompany_id\x18\x03 \x01(\t\x12.\n\nstart_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xd0\x01\n\x15RegisterDeviceRequest\x12\x36\n\x06\x64\x65vice\x18\x01 \x01(\x0b\x32\x1e.dashtrack.telemetry.v1.DeviceB\x06\xbaH\x03\xc8\x01\x01\x12\x1f\n\nrequest_id\x18\x02 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01:^\xbaH[\x1aY\n\x18register_device.required\x12\x1e\x64\x65vice.hardware_id is required\x1a\x1dthis.device.hardware_id != \'\'\"\x98\x01\n\x16RegisterDeviceResponse\x12.\n\x06\x64\x65vice\x18\x01 \x01(\x0b\x32\x1e.dashtrack.telemetry.v1.Device\x12\x17\n\nclaim_code\x18\x02 \x01(\tB\x03\x80\x01\x01\x12\x35\n\x11\x63laim_expire_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"/\n\x10GetDeviceRequest\x12\x1b\n\tdevice_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"r\n\x12ListDevicesRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08\x12\x1f\n\ncompany_id\x18\x03 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\"_\n\x13ListDevicesResponse\x12/\n\x07\x64\x65vices\x18\x01 \x03(\x0b\x32\x1e.dashtrack.telemetry.v1.Device\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"3\n\x14\x44isableDeviceRequest\x12\x1b\n\tdevice_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"~\n\x13UpdateDeviceRequest\x12\x36\n\x06\x64\x65vice\x18\x01 \x01(\x0b\x32\x1e.dashtrack.telemetry.v1.DeviceB\x06\xbaH\x03\xc8\x01\x01\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\"2\n\x13\x45nableDeviceRequest\x12\x1b\n\tdevice_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"\x96\x01\n\x14\x45nableDeviceResponse\x12.\n\x06\x64\x65vice\x18\x01 \x01(\x0b\x32\x1e.dashtrack.telemetry.v1.Device\x12\x17\n\nclaim_code\x18\x02 \x01(\tB\x03\x80\x01\x01\x12\x35\n\x11\x63laim_expire_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xc1\x02\n\x1cListDeviceAssignmentsRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08\x12\x1f\n\ncompany_id\x18\x03 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12\x1e\n\tdevice_id\x18\x04 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12\x1f\n\nvehicle_id\x18\x05 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12\x41\n\nstart_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x11\xbaH\x0e\xb2\x01\x0b\"\x07\x08\xff\x82\xd1\xff\xaf\x07\x32\x00\x12?\n\x08\x65nd_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x11\xbaH\x0e\xb2\x01\x0b\"\x07\x08\xff\x82\xd1\xff\xaf\x07\x32\x00\"w\n\x1dListDeviceAssignmentsResponse\x12=\n\x0b\x61ssignments\x18\x01 \x03(\x0b\x32(.dashtrack.telemetry.v1.DeviceAssignment\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xd4\x08\n\rDeviceService\x12\x94\x01\n\x0eRegisterDevice\x12-.dashtrack.telemetry.v1.RegisterDeviceRequest\x1a..dashtrack.telemetry.v1.RegisterDeviceResponse\"#\xa2\xbb\x18\t\x08\x02\x12\x03\x01\x02\x03\x18\x02\x82\xd3\xe4\x93\x02\x10\"\x0b/v1/devices:\x01*\x12\x86\x01\n\tGetDevice\x12(.dashtrack.telemetry.v1.GetDeviceRequest\x1a\x1e.dashtrack.telemetry.v1.Device\"/\x90\x02\x01\xa2\xbb\x18\t\x08\x02\x12\x03\x01\x02\x03\x18\x02\x82\xd3\xe4\x93\x02\x19\x12\x17/v1/devices/{device_id}\x12\x8b\x01\n\x0bListDevices\x12*.dashtrack.telemetry.v1.ListDevicesRequest\x1a+.dashtrack.telemetry.v1.ListDevicesResponse\"#\x90\x02\x01\xa2\xbb\x18\t\x08\x02\x12\x03\x01\x02\x03\x18\x02\x82\xd3\xe4\x93\x02\r\x12\x0b/v1/devices\x12\x9b\x01\n\x0cUpdateDevice\x12+.dashtrack.telemetry.v1.UpdateDeviceRequest\x1a\x1e.dashtrack.telemetry.v1.Device\">\x90\x02\x02\xa2\xbb\x18\t\x08\x02\x12\x03\x01\x02\x03\x18\x02\x82\xd3\xe4\x93\x02(2\x1e/v1/devices/{device.device_id}:\x06\x64\x65vice\x12\x99\x01\n\rDisableDevice\x12,.dashtrack.telemetry.v1.DisableDeviceRequest\x1a\x1e.dashtrack.telemetry.v1.Device\":\x90\x02\x02\xa2\xbb\x18\t\x08\x02\x12\x03\x01\x02\x03\x18\x02\x82\xd3\xe4\x93\x02$\"\x1f/v1/devices/{device_id}:disable:\x01*\x12\xa4\x01\n\x0c\x45nableDevice\x12+.dashtrack.telemetry.v1.EnableDeviceRequest\x1a,.dashtrack.telemetry.v1.EnableDeviceResponse\"9\x90\x02\x02\xa2\xbb\x18\t\x08\x02\x12\x03\x01\x02\x03\x18\x02\x82\xd3\xe4\x93\x02#\"\x1e/v1/devices/{device_id}:enable:\x01*\x12\xb3\x01\n\x15ListDeviceAssignments\x12\x34.dashtrack.telemetry.v1.ListDeviceAssignmentsRequest\x1a\x35.dashtrack.telemetry.v1.ListDeviceAssignmentsResponse\"-\x90\x02\x01\xa2\xbb\x18\t\x08\x02\x12\x03\x01\x02\x03\x18\x02\x82\xd3\xe4\x93\x02\x17\x12\x15/v1/deviceAssignmentsb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -45,6 +46,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DEVICE'].fields_by_name['display_name']._serialized_options = b'\272H\004r\002\030d'
   _globals['_DEVICE'].fields_by_name['vehicle_id']._loaded_options = None
   _globals['_DEVICE'].fields_by_name['vehicle_id']._serialized_options = b'\272H\010r\003\260\001\001\330\001\001'
+  _globals['_DEVICE'].fields_by_name['etag']._loaded_options = None
+  _globals['_DEVICE'].fields_by_name['etag']._serialized_options = b'\272H\004r\002\030@'
   _globals['_REGISTERDEVICEREQUEST'].fields_by_name['device']._loaded_options = None
   _globals['_REGISTERDEVICEREQUEST'].fields_by_name['device']._serialized_options = b'\272H\003\310\001\001'
   _globals['_REGISTERDEVICEREQUEST'].fields_by_name['request_id']._loaded_options = None
@@ -63,30 +66,68 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTDEVICESREQUEST'].fields_by_name['company_id']._serialized_options = b'\272H\010r\003\260\001\001\330\001\001'
   _globals['_DISABLEDEVICEREQUEST'].fields_by_name['device_id']._loaded_options = None
   _globals['_DISABLEDEVICEREQUEST'].fields_by_name['device_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_UPDATEDEVICEREQUEST'].fields_by_name['device']._loaded_options = None
+  _globals['_UPDATEDEVICEREQUEST'].fields_by_name['device']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_ENABLEDEVICEREQUEST'].fields_by_name['device_id']._loaded_options = None
+  _globals['_ENABLEDEVICEREQUEST'].fields_by_name['device_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_ENABLEDEVICERESPONSE'].fields_by_name['claim_code']._loaded_options = None
+  _globals['_ENABLEDEVICERESPONSE'].fields_by_name['claim_code']._serialized_options = b'\200\001\001'
+  _globals['_LISTDEVICEASSIGNMENTSREQUEST'].fields_by_name['page_size']._loaded_options = None
+  _globals['_LISTDEVICEASSIGNMENTSREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\007\032\005\030\350\007(\000'
+  _globals['_LISTDEVICEASSIGNMENTSREQUEST'].fields_by_name['page_token']._loaded_options = None
+  _globals['_LISTDEVICEASSIGNMENTSREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\005r\003\030\200\010'
+  _globals['_LISTDEVICEASSIGNMENTSREQUEST'].fields_by_name['company_id']._loaded_options = None
+  _globals['_LISTDEVICEASSIGNMENTSREQUEST'].fields_by_name['company_id']._serialized_options = b'\272H\010r\003\260\001\001\330\001\001'
+  _globals['_LISTDEVICEASSIGNMENTSREQUEST'].fields_by_name['device_id']._loaded_options = None
+  _globals['_LISTDEVICEASSIGNMENTSREQUEST'].fields_by_name['device_id']._serialized_options = b'\272H\010r\003\260\001\001\330\001\001'
+  _globals['_LISTDEVICEASSIGNMENTSREQUEST'].fields_by_name['vehicle_id']._loaded_options = None
+  _globals['_LISTDEVICEASSIGNMENTSREQUEST'].fields_by_name['vehicle_id']._serialized_options = b'\272H\010r\003\260\001\001\330\001\001'
+  _globals['_LISTDEVICEASSIGNMENTSREQUEST'].fields_by_name['start_time']._loaded_options = None
+  _globals['_LISTDEVICEASSIGNMENTSREQUEST'].fields_by_name['start_time']._serialized_options = b'\272H\016\262\001\013\"\007\010\377\202\321\377\257\0072\000'
+  _globals['_LISTDEVICEASSIGNMENTSREQUEST'].fields_by_name['end_time']._loaded_options = None
+  _globals['_LISTDEVICEASSIGNMENTSREQUEST'].fields_by_name['end_time']._serialized_options = b'\272H\016\262\001\013\"\007\010\377\202\321\377\257\0072\000'
   _globals['_DEVICESERVICE'].methods_by_name['RegisterDevice']._loaded_options = None
   _globals['_DEVICESERVICE'].methods_by_name['RegisterDevice']._serialized_options = b'\242\273\030\t\010\002\022\003\001\002\003\030\002\202\323\344\223\002\020\"\013/v1/devices:\001*'
   _globals['_DEVICESERVICE'].methods_by_name['GetDevice']._loaded_options = None
   _globals['_DEVICESERVICE'].methods_by_name['GetDevice']._serialized_options = b'\220\002\001\242\273\030\t\010\002\022\003\001\002\003\030\002\202\323\344\223\002\031\022\027/v1/devices/{device_id}'
   _globals['_DEVICESERVICE'].methods_by_name['ListDevices']._loaded_options = None
   _globals['_DEVICESERVICE'].methods_by_name['ListDevices']._serialized_options = b'\220\002\001\242\273\030\t\010\002\022\003\001\002\003\030\002\202\323\344\223\002\r\022\013/v1/devices'
+  _globals['_DEVICESERVICE'].methods_by_name['UpdateDevice']._loaded_options = None
+  _globals['_DEVICESERVICE'].methods_by_name['UpdateDevice']._serialized_options = b'\220\002\002\242\273\030\t\010\002\022\003\001\002\003\030\002\202\323\344\223\002(2\036/v1/devices/{device.device_id}:\006device'
   _globals['_DEVICESERVICE'].methods_by_name['DisableDevice']._loaded_options = None
   _globals['_DEVICESERVICE'].methods_by_name['DisableDevice']._serialized_options = b'\220\002\002\242\273\030\t\010\002\022\003\001\002\003\030\002\202\323\344\223\002$\"\037/v1/devices/{device_id}:disable:\001*'
-  _globals['_DEVICE']._serialized_start=200
-  _globals['_DEVICE']._serialized_end=649
-  _globals['_DEVICE_STATUS']._serialized_start=553
-  _globals['_DEVICE_STATUS']._serialized_end=649
-  _globals['_REGISTERDEVICEREQUEST']._serialized_start=652
-  _globals['_REGISTERDEVICEREQUEST']._serialized_end=860
-  _globals['_REGISTERDEVICERESPONSE']._serialized_start=863
-  _globals['_REGISTERDEVICERESPONSE']._serialized_end=1015
-  _globals['_GETDEVICEREQUEST']._serialized_start=1017
-  _globals['_GETDEVICEREQUEST']._serialized_end=1064
-  _globals['_LISTDEVICESREQUEST']._serialized_start=1066
-  _globals['_LISTDEVICESREQUEST']._serialized_end=1180
-  _globals['_LISTDEVICESRESPONSE']._serialized_start=1182
-  _globals['_LISTDEVICESRESPONSE']._serialized_end=1277
-  _globals['_DISABLEDEVICEREQUEST']._serialized_start=1279
-  _globals['_DISABLEDEVICEREQUEST']._serialized_end=1330
-  _globals['_DEVICESERVICE']._serialized_start=1333
-  _globals['_DEVICESERVICE']._serialized_end=1934
+  _globals['_DEVICESERVICE'].methods_by_name['EnableDevice']._loaded_options = None
+  _globals['_DEVICESERVICE'].methods_by_name['EnableDevice']._serialized_options = b'\220\002\002\242\273\030\t\010\002\022\003\001\002\003\030\002\202\323\344\223\002#\"\036/v1/devices/{device_id}:enable:\001*'
+  _globals['_DEVICESERVICE'].methods_by_name['ListDeviceAssignments']._loaded_options = None
+  _globals['_DEVICESERVICE'].methods_by_name['ListDeviceAssignments']._serialized_options = b'\220\002\001\242\273\030\t\010\002\022\003\001\002\003\030\002\202\323\344\223\002\027\022\025/v1/deviceAssignments'
+  _globals['_DEVICE']._serialized_start=234
+  _globals['_DEVICE']._serialized_end=706
+  _globals['_DEVICE_STATUS']._serialized_start=610
+  _globals['_DEVICE_STATUS']._serialized_end=706
+  _globals['_DEVICEASSIGNMENT']._serialized_start=709
+  _globals['_DEVICEASSIGNMENT']._serialized_end=880
+  _globals['_REGISTERDEVICEREQUEST']._serialized_start=883
+  _globals['_REGISTERDEVICEREQUEST']._serialized_end=1091
+  _globals['_REGISTERDEVICERESPONSE']._serialized_start=1094
+  _globals['_REGISTERDEVICERESPONSE']._serialized_end=1246
+  _globals['_GETDEVICEREQUEST']._serialized_start=1248
+  _globals['_GETDEVICEREQUEST']._serialized_end=1295
+  _globals['_LISTDEVICESREQUEST']._serialized_start=1297
+  _globals['_LISTDEVICESREQUEST']._serialized_end=1411
+  _globals['_LISTDEVICESRESPONSE']._serialized_start=1413
+  _globals['_LISTDEVICESRESPONSE']._serialized_end=1508
+  _globals['_DISABLEDEVICEREQUEST']._serialized_start=1510
+  _globals['_DISABLEDEVICEREQUEST']._serialized_end=1561
+  _globals['_UPDATEDEVICEREQUEST']._serialized_start=1563
+  _globals['_UPDATEDEVICEREQUEST']._serialized_end=1689
+  _globals['_ENABLEDEVICEREQUEST']._serialized_start=1691
+  _globals['_ENABLEDEVICEREQUEST']._serialized_end=1741
+  _globals['_ENABLEDEVICERESPONSE']._serialized_start=1744
+  _globals['_ENABLEDEVICERESPONSE']._serialized_end=1894
+  _globals['_LISTDEVICEASSIGNMENTSREQUEST']._serialized_start=1897
+  _globals['_LISTDEVICEASSIGNMENTSREQUEST']._serialized_end=2218
+  _globals['_LISTDEVICEASSIGNMENTSRESPONSE']._serialized_start=2220
+  _globals['_LISTDEVICEASSIGNMENTSRESPONSE']._serialized_end=2339
+  _globals['_DEVICESERVICE']._serialized_start=2342
+  _globals['_DEVICESERVICE']._serialized_end=3450
 # @@protoc_insertion_point(module_scope)

@@ -5,6 +5,7 @@ The registry of devices."""
 
 from collections import abc as abc
 from google.protobuf import descriptor as descriptor
+from google.protobuf import field_mask_pb2 as field_mask_pb2
 from google.protobuf import message as message
 from google.protobuf import timestamp_pb2 as timestamp_pb2
 from google.protobuf.internal import containers as containers
@@ -61,6 +62,7 @@ class Device(message.Message):
     STATUS_FIELD_NUMBER: builtins.int
     CREATE_TIME_FIELD_NUMBER: builtins.int
     LAST_UPLOAD_TIME_FIELD_NUMBER: builtins.int
+    ETAG_FIELD_NUMBER: builtins.int
     device_id: builtins.str
     """Output only. DeviceId identifies the device, a UUID."""
     company_id: builtins.str
@@ -79,6 +81,10 @@ class Device(message.Message):
     """VehicleId is the vehicle the board is mounted on, a UUID; may be empty."""
     status: Device.Status.ValueType
     """Output only. Status is where the board is in its life."""
+    etag: builtins.str
+    """Etag changes with each change. Sent with an update, it must be current;
+    left empty, the last writer wins.
+    """
     @builtins.property
     def create_time(self) -> timestamp_pb2.Timestamp:
         """Output only. CreateTime is when the board was registered."""
@@ -98,10 +104,51 @@ class Device(message.Message):
         status: Device.Status.ValueType = ...,
         create_time: timestamp_pb2.Timestamp | None = ...,
         last_upload_time: timestamp_pb2.Timestamp | None = ...,
+        etag: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["create_time", b"create_time", "last_upload_time", b"last_upload_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["company_id", b"company_id", "create_time", b"create_time", "device_id", b"device_id", "display_name", b"display_name", "hardware_id", b"hardware_id", "last_upload_time", b"last_upload_time", "status", b"status", "vehicle_id", b"vehicle_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["company_id", b"company_id", "create_time", b"create_time", "device_id", b"device_id", "display_name", b"display_name", "etag", b"etag", "hardware_id", b"hardware_id", "last_upload_time", b"last_upload_time", "status", b"status", "vehicle_id", b"vehicle_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class DeviceAssignment(message.Message):
+    """DeviceAssignment says that a device was on a vehicle for some time."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    DEVICE_ID_FIELD_NUMBER: builtins.int
+    VEHICLE_ID_FIELD_NUMBER: builtins.int
+    COMPANY_ID_FIELD_NUMBER: builtins.int
+    START_TIME_FIELD_NUMBER: builtins.int
+    END_TIME_FIELD_NUMBER: builtins.int
+    device_id: builtins.str
+    """DeviceId is the device."""
+    vehicle_id: builtins.str
+    """VehicleId is the vehicle."""
+    company_id: builtins.str
+    """CompanyId is the company that both belong to."""
+    @builtins.property
+    def start_time(self) -> timestamp_pb2.Timestamp:
+        """StartTime is since when."""
+
+    @builtins.property
+    def end_time(self) -> timestamp_pb2.Timestamp:
+        """EndTime is until when, exclusively; unset while it lasts."""
+
+    def __init__(
+        self,
+        *,
+        device_id: builtins.str = ...,
+        vehicle_id: builtins.str = ...,
+        company_id: builtins.str = ...,
+        start_time: timestamp_pb2.Timestamp | None = ...,
+        end_time: timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = typing.Literal["end_time", b"end_time", "start_time", b"start_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["company_id", b"company_id", "device_id", b"device_id", "end_time", b"end_time", "start_time", b"start_time", "vehicle_id", b"vehicle_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -256,5 +303,161 @@ class DisableDeviceRequest(message.Message):
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
     _ClearFieldArgType: _TypeAlias = typing.Literal["device_id", b"device_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class UpdateDeviceRequest(message.Message):
+    """UpdateDeviceRequest changes a device."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    DEVICE_FIELD_NUMBER: builtins.int
+    UPDATE_MASK_FIELD_NUMBER: builtins.int
+    @builtins.property
+    def device(self) -> Device:
+        """Required. Device has the device's id and the new values."""
+
+    @builtins.property
+    def update_mask(self) -> field_mask_pb2.FieldMask:
+        """UpdateMask names the fields to change: `display_name`, `vehicle_id`. Left out, those set in
+        `device` are changed. Naming `vehicle_id` and leaving it empty takes the device off its vehicle.
+        """
+
+    def __init__(
+        self,
+        *,
+        device: Device | None = ...,
+        update_mask: field_mask_pb2.FieldMask | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = typing.Literal["device", b"device", "update_mask", b"update_mask"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["device", b"device", "update_mask", b"update_mask"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class EnableDeviceRequest(message.Message):
+    """EnableDeviceRequest names a device."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    DEVICE_ID_FIELD_NUMBER: builtins.int
+    device_id: builtins.str
+    """Required. DeviceId is the device's id."""
+    def __init__(
+        self,
+        *,
+        device_id: builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["device_id", b"device_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class EnableDeviceResponse(message.Message):
+    """EnableDeviceResponse is the device, and a claim code if it needs one."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    DEVICE_FIELD_NUMBER: builtins.int
+    CLAIM_CODE_FIELD_NUMBER: builtins.int
+    CLAIM_EXPIRE_TIME_FIELD_NUMBER: builtins.int
+    claim_code: builtins.str
+    """Output only. ClaimCode is what the board claims itself with; empty if it has a secret."""
+    @builtins.property
+    def device(self) -> Device:
+        """Output only. Device is the board."""
+
+    @builtins.property
+    def claim_expire_time(self) -> timestamp_pb2.Timestamp:
+        """Output only. ClaimExpireTime is until when the code works."""
+
+    def __init__(
+        self,
+        *,
+        device: Device | None = ...,
+        claim_code: builtins.str = ...,
+        claim_expire_time: timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = typing.Literal["claim_expire_time", b"claim_expire_time", "device", b"device"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["claim_code", b"claim_code", "claim_expire_time", b"claim_expire_time", "device", b"device"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class ListDeviceAssignmentsRequest(message.Message):
+    """ListDeviceAssignmentsRequest lists assignments page by page."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    PAGE_SIZE_FIELD_NUMBER: builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    COMPANY_ID_FIELD_NUMBER: builtins.int
+    DEVICE_ID_FIELD_NUMBER: builtins.int
+    VEHICLE_ID_FIELD_NUMBER: builtins.int
+    START_TIME_FIELD_NUMBER: builtins.int
+    END_TIME_FIELD_NUMBER: builtins.int
+    page_size: builtins.int
+    """PageSize is the most assignments to return; 50 if 0, 1,000 at most."""
+    page_token: builtins.str
+    """PageToken is `next_page_token` of the page before, with the same filters."""
+    company_id: builtins.str
+    """CompanyId restricts to one company. Defaults to the caller's; `master` sees all."""
+    device_id: builtins.str
+    """DeviceId restricts to one device."""
+    vehicle_id: builtins.str
+    """VehicleId restricts to one vehicle."""
+    @builtins.property
+    def start_time(self) -> timestamp_pb2.Timestamp:
+        """StartTime leaves out what ended before or then."""
+
+    @builtins.property
+    def end_time(self) -> timestamp_pb2.Timestamp:
+        """EndTime leaves out what began then or later."""
+
+    def __init__(
+        self,
+        *,
+        page_size: builtins.int = ...,
+        page_token: builtins.str = ...,
+        company_id: builtins.str = ...,
+        device_id: builtins.str = ...,
+        vehicle_id: builtins.str = ...,
+        start_time: timestamp_pb2.Timestamp | None = ...,
+        end_time: timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = typing.Literal["end_time", b"end_time", "start_time", b"start_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["company_id", b"company_id", "device_id", b"device_id", "end_time", b"end_time", "page_size", b"page_size", "page_token", b"page_token", "start_time", b"start_time", "vehicle_id", b"vehicle_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class ListDeviceAssignmentsResponse(message.Message):
+    """ListDeviceAssignmentsResponse is a page of assignments."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    ASSIGNMENTS_FIELD_NUMBER: builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    next_page_token: builtins.str
+    """Output only. NextPageToken gets the next page; empty on the last."""
+    @builtins.property
+    def assignments(self) -> containers.RepeatedCompositeFieldContainer[DeviceAssignment]:
+        """Output only. Assignments are the page's assignments."""
+
+    def __init__(
+        self,
+        *,
+        assignments: abc.Iterable[DeviceAssignment] | None = ...,
+        next_page_token: builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["assignments", b"assignments", "next_page_token", b"next_page_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...

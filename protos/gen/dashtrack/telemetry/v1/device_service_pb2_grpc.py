@@ -50,10 +50,25 @@ class DeviceServiceStub:
                 request_serializer=dashtrack_dot_telemetry_dot_v1_dot_device__service__pb2.ListDevicesRequest.SerializeToString,
                 response_deserializer=dashtrack_dot_telemetry_dot_v1_dot_device__service__pb2.ListDevicesResponse.FromString,
                 _registered_method=True)
+        self.UpdateDevice = channel.unary_unary(
+                '/dashtrack.telemetry.v1.DeviceService/UpdateDevice',
+                request_serializer=dashtrack_dot_telemetry_dot_v1_dot_device__service__pb2.UpdateDeviceRequest.SerializeToString,
+                response_deserializer=dashtrack_dot_telemetry_dot_v1_dot_device__service__pb2.Device.FromString,
+                _registered_method=True)
         self.DisableDevice = channel.unary_unary(
                 '/dashtrack.telemetry.v1.DeviceService/DisableDevice',
                 request_serializer=dashtrack_dot_telemetry_dot_v1_dot_device__service__pb2.DisableDeviceRequest.SerializeToString,
                 response_deserializer=dashtrack_dot_telemetry_dot_v1_dot_device__service__pb2.Device.FromString,
+                _registered_method=True)
+        self.EnableDevice = channel.unary_unary(
+                '/dashtrack.telemetry.v1.DeviceService/EnableDevice',
+                request_serializer=dashtrack_dot_telemetry_dot_v1_dot_device__service__pb2.EnableDeviceRequest.SerializeToString,
+                response_deserializer=dashtrack_dot_telemetry_dot_v1_dot_device__service__pb2.EnableDeviceResponse.FromString,
+                _registered_method=True)
+        self.ListDeviceAssignments = channel.unary_unary(
+                '/dashtrack.telemetry.v1.DeviceService/ListDeviceAssignments',
+                request_serializer=dashtrack_dot_telemetry_dot_v1_dot_device__service__pb2.ListDeviceAssignmentsRequest.SerializeToString,
+                response_deserializer=dashtrack_dot_telemetry_dot_v1_dot_device__service__pb2.ListDeviceAssignmentsResponse.FromString,
                 _registered_method=True)
 
 
@@ -65,8 +80,8 @@ class DeviceServiceServicer:
         """RegisterDevice adds a board and returns the claim code to flash or type
         into it. The code is shown this once.
 
-        Errors: HARDWARE_ID_TAKEN, COMPANY_NOT_FOUND, COMPANY_REQUIRED, VEHICLE_NOT_FOUND,
-        REQUEST_ID_REUSED.
+        Errors: HARDWARE_ID_TAKEN, COMPANY_NOT_FOUND, COMPANY_REQUIRED, COMPANY_SUSPENDED,
+        QUOTA_EXCEEDED, VEHICLE_NOT_FOUND, REQUEST_ID_REUSED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -90,11 +105,41 @@ class DeviceServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def UpdateDevice(self, request, context):
+        """UpdateDevice changes a device's name, or the vehicle that it is mounted on. Which device was
+        on which vehicle when is kept: see ListDeviceAssignments.
+
+        Errors: DEVICE_NOT_FOUND, VEHICLE_NOT_FOUND, UPDATE_MASK_INVALID, EDIT_CONFLICT.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def DisableDevice(self, request, context):
-        """DisableDevice ends a device's access for good; its uploads are refused
+        """DisableDevice ends a device's access until it is enabled; its uploads are refused
         within seconds. Disabling again changes nothing.
 
         Errors: DEVICE_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EnableDevice(self, request, context):
+        """EnableDevice gives a disabled device its access back. The board goes on with its secret, once
+        it has been restarted if it was told to stop; one that never used its secret gets a fresh
+        claim code. Enabling a device that is not disabled changes nothing.
+
+        Errors: DEVICE_NOT_FOUND, COMPANY_NOT_FOUND, COMPANY_SUSPENDED, QUOTA_EXCEEDED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListDeviceAssignments(self, request, context):
+        """ListDeviceAssignments lists which devices were on which vehicles when, newest first.
+
+        Errors: DEVICE_NOT_FOUND, COMPANY_NOT_FOUND, TIME_RANGE_INVALID, PAGE_TOKEN_INVALID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -118,10 +163,25 @@ def add_DeviceServiceServicer_to_server(servicer, server):
                     request_deserializer=dashtrack_dot_telemetry_dot_v1_dot_device__service__pb2.ListDevicesRequest.FromString,
                     response_serializer=dashtrack_dot_telemetry_dot_v1_dot_device__service__pb2.ListDevicesResponse.SerializeToString,
             ),
+            'UpdateDevice': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateDevice,
+                    request_deserializer=dashtrack_dot_telemetry_dot_v1_dot_device__service__pb2.UpdateDeviceRequest.FromString,
+                    response_serializer=dashtrack_dot_telemetry_dot_v1_dot_device__service__pb2.Device.SerializeToString,
+            ),
             'DisableDevice': grpc.unary_unary_rpc_method_handler(
                     servicer.DisableDevice,
                     request_deserializer=dashtrack_dot_telemetry_dot_v1_dot_device__service__pb2.DisableDeviceRequest.FromString,
                     response_serializer=dashtrack_dot_telemetry_dot_v1_dot_device__service__pb2.Device.SerializeToString,
+            ),
+            'EnableDevice': grpc.unary_unary_rpc_method_handler(
+                    servicer.EnableDevice,
+                    request_deserializer=dashtrack_dot_telemetry_dot_v1_dot_device__service__pb2.EnableDeviceRequest.FromString,
+                    response_serializer=dashtrack_dot_telemetry_dot_v1_dot_device__service__pb2.EnableDeviceResponse.SerializeToString,
+            ),
+            'ListDeviceAssignments': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListDeviceAssignments,
+                    request_deserializer=dashtrack_dot_telemetry_dot_v1_dot_device__service__pb2.ListDeviceAssignmentsRequest.FromString,
+                    response_serializer=dashtrack_dot_telemetry_dot_v1_dot_device__service__pb2.ListDeviceAssignmentsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -217,6 +277,33 @@ class DeviceService:
             _registered_method=True)
 
     @staticmethod
+    def UpdateDevice(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dashtrack.telemetry.v1.DeviceService/UpdateDevice',
+            dashtrack_dot_telemetry_dot_v1_dot_device__service__pb2.UpdateDeviceRequest.SerializeToString,
+            dashtrack_dot_telemetry_dot_v1_dot_device__service__pb2.Device.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def DisableDevice(request,
             target,
             options=(),
@@ -233,6 +320,60 @@ class DeviceService:
             '/dashtrack.telemetry.v1.DeviceService/DisableDevice',
             dashtrack_dot_telemetry_dot_v1_dot_device__service__pb2.DisableDeviceRequest.SerializeToString,
             dashtrack_dot_telemetry_dot_v1_dot_device__service__pb2.Device.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EnableDevice(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dashtrack.telemetry.v1.DeviceService/EnableDevice',
+            dashtrack_dot_telemetry_dot_v1_dot_device__service__pb2.EnableDeviceRequest.SerializeToString,
+            dashtrack_dot_telemetry_dot_v1_dot_device__service__pb2.EnableDeviceResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListDeviceAssignments(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dashtrack.telemetry.v1.DeviceService/ListDeviceAssignments',
+            dashtrack_dot_telemetry_dot_v1_dot_device__service__pb2.ListDeviceAssignmentsRequest.SerializeToString,
+            dashtrack_dot_telemetry_dot_v1_dot_device__service__pb2.ListDeviceAssignmentsResponse.FromString,
             options,
             channel_credentials,
             insecure,

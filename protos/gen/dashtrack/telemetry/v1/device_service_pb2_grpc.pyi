@@ -20,8 +20,8 @@ class DeviceServiceStub:
     """RegisterDevice adds a board and returns the claim code to flash or type
     into it. The code is shown this once.
 
-    Errors: HARDWARE_ID_TAKEN, COMPANY_NOT_FOUND, COMPANY_REQUIRED, VEHICLE_NOT_FOUND,
-    REQUEST_ID_REUSED.
+    Errors: HARDWARE_ID_TAKEN, COMPANY_NOT_FOUND, COMPANY_REQUIRED, COMPANY_SUSPENDED,
+    QUOTA_EXCEEDED, VEHICLE_NOT_FOUND, REQUEST_ID_REUSED.
     """
     GetDevice: aio.UnaryUnaryMultiCallable[device_service_pb2.GetDeviceRequest, device_service_pb2.Device]
     """GetDevice returns a device.
@@ -33,11 +33,29 @@ class DeviceServiceStub:
 
     Errors: PAGE_TOKEN_INVALID.
     """
+    UpdateDevice: aio.UnaryUnaryMultiCallable[device_service_pb2.UpdateDeviceRequest, device_service_pb2.Device]
+    """UpdateDevice changes a device's name, or the vehicle that it is mounted on. Which device was
+    on which vehicle when is kept: see ListDeviceAssignments.
+
+    Errors: DEVICE_NOT_FOUND, VEHICLE_NOT_FOUND, UPDATE_MASK_INVALID, EDIT_CONFLICT.
+    """
     DisableDevice: aio.UnaryUnaryMultiCallable[device_service_pb2.DisableDeviceRequest, device_service_pb2.Device]
-    """DisableDevice ends a device's access for good; its uploads are refused
+    """DisableDevice ends a device's access until it is enabled; its uploads are refused
     within seconds. Disabling again changes nothing.
 
     Errors: DEVICE_NOT_FOUND.
+    """
+    EnableDevice: aio.UnaryUnaryMultiCallable[device_service_pb2.EnableDeviceRequest, device_service_pb2.EnableDeviceResponse]
+    """EnableDevice gives a disabled device its access back. The board goes on with its secret, once
+    it has been restarted if it was told to stop; one that never used its secret gets a fresh
+    claim code. Enabling a device that is not disabled changes nothing.
+
+    Errors: DEVICE_NOT_FOUND, COMPANY_NOT_FOUND, COMPANY_SUSPENDED, QUOTA_EXCEEDED.
+    """
+    ListDeviceAssignments: aio.UnaryUnaryMultiCallable[device_service_pb2.ListDeviceAssignmentsRequest, device_service_pb2.ListDeviceAssignmentsResponse]
+    """ListDeviceAssignments lists which devices were on which vehicles when, newest first.
+
+    Errors: DEVICE_NOT_FOUND, COMPANY_NOT_FOUND, TIME_RANGE_INVALID, PAGE_TOKEN_INVALID.
     """
 
 class DeviceServiceServicer(metaclass=abc_1.ABCMeta):
@@ -52,8 +70,8 @@ class DeviceServiceServicer(metaclass=abc_1.ABCMeta):
         """RegisterDevice adds a board and returns the claim code to flash or type
         into it. The code is shown this once.
 
-        Errors: HARDWARE_ID_TAKEN, COMPANY_NOT_FOUND, COMPANY_REQUIRED, VEHICLE_NOT_FOUND,
-        REQUEST_ID_REUSED.
+        Errors: HARDWARE_ID_TAKEN, COMPANY_NOT_FOUND, COMPANY_REQUIRED, COMPANY_SUSPENDED,
+        QUOTA_EXCEEDED, VEHICLE_NOT_FOUND, REQUEST_ID_REUSED.
         """
 
     @abc_1.abstractmethod
@@ -79,15 +97,51 @@ class DeviceServiceServicer(metaclass=abc_1.ABCMeta):
         """
 
     @abc_1.abstractmethod
+    def UpdateDevice(
+        self,
+        request: device_service_pb2.UpdateDeviceRequest,
+        context: aio.ServicerContext[device_service_pb2.UpdateDeviceRequest, abc.Awaitable[device_service_pb2.Device]],
+    ) -> abc.Awaitable[device_service_pb2.Device]:
+        """UpdateDevice changes a device's name, or the vehicle that it is mounted on. Which device was
+        on which vehicle when is kept: see ListDeviceAssignments.
+
+        Errors: DEVICE_NOT_FOUND, VEHICLE_NOT_FOUND, UPDATE_MASK_INVALID, EDIT_CONFLICT.
+        """
+
+    @abc_1.abstractmethod
     def DisableDevice(
         self,
         request: device_service_pb2.DisableDeviceRequest,
         context: aio.ServicerContext[device_service_pb2.DisableDeviceRequest, abc.Awaitable[device_service_pb2.Device]],
     ) -> abc.Awaitable[device_service_pb2.Device]:
-        """DisableDevice ends a device's access for good; its uploads are refused
+        """DisableDevice ends a device's access until it is enabled; its uploads are refused
         within seconds. Disabling again changes nothing.
 
         Errors: DEVICE_NOT_FOUND.
+        """
+
+    @abc_1.abstractmethod
+    def EnableDevice(
+        self,
+        request: device_service_pb2.EnableDeviceRequest,
+        context: aio.ServicerContext[device_service_pb2.EnableDeviceRequest, abc.Awaitable[device_service_pb2.EnableDeviceResponse]],
+    ) -> abc.Awaitable[device_service_pb2.EnableDeviceResponse]:
+        """EnableDevice gives a disabled device its access back. The board goes on with its secret, once
+        it has been restarted if it was told to stop; one that never used its secret gets a fresh
+        claim code. Enabling a device that is not disabled changes nothing.
+
+        Errors: DEVICE_NOT_FOUND, COMPANY_NOT_FOUND, COMPANY_SUSPENDED, QUOTA_EXCEEDED.
+        """
+
+    @abc_1.abstractmethod
+    def ListDeviceAssignments(
+        self,
+        request: device_service_pb2.ListDeviceAssignmentsRequest,
+        context: aio.ServicerContext[device_service_pb2.ListDeviceAssignmentsRequest, abc.Awaitable[device_service_pb2.ListDeviceAssignmentsResponse]],
+    ) -> abc.Awaitable[device_service_pb2.ListDeviceAssignmentsResponse]:
+        """ListDeviceAssignments lists which devices were on which vehicles when, newest first.
+
+        Errors: DEVICE_NOT_FOUND, COMPANY_NOT_FOUND, TIME_RANGE_INVALID, PAGE_TOKEN_INVALID.
         """
 
 def add_DeviceServiceServicer_to_server(servicer: DeviceServiceServicer, server: aio.Server) -> None: ...
