@@ -40,6 +40,17 @@ IDENTITY_HEADERS = (
 _TRACEPARENT = ("^00-[0-9a-f]{32}-", "-[0-9a-f]{16}-[0-9a-f]{2}$", "^[^-]*-[^-]*-[^-]*-[^-]*$")
 # What is malformed is the client's mistake, and gRPC libraries answer INTERNAL to it.
 _GRPC_TIMEOUT = ("^[0-9]{1,8}[HMSmun]$",)
+# Compression is for messages of gRPC; on any other request the service's library answers INTERNAL.
+_GRPC_ENCODING = ("^(identity|gzip|deflate)$",)
+_IS_GRPC = "request.headers['content-type'].startsWith('application/grpc')"
+# Legal in HTTP and illegal in gRPC, whose libraries answer INTERNAL to a call that carries it:
+# names with other characters, and what says that it is base64 or a number and isn't.
+_NOT_FOR_GRPC = (
+    {"safe_regex": {"regex": "[^:]*[^a-z0-9_.:-][^:]*"}},
+    {"suffix": "-bin"},
+    {"exact": "grpc-previous-rpc-attempts"},
+    {"exact": "grpc-retry-pushback-ms"},
+)
 _DETOUR = "x-dashtrack-checked"
 
 
@@ -143,17 +154,21 @@ def _early_mutation() -> Config:
     mutations: list[Config] = [{"remove": name} for name in (*IDENTITY_HEADERS, _DETOUR)]
     mutations.append({"remove_on_match": {"key_matcher": {"prefix": "x-envoy-"}}})
     mutations.append({"remove": "baggage"})
+    mutations += [{"remove_on_match": {"key_matcher": match}} for match in _NOT_FOR_GRPC]
     mutations += _checked("traceparent", _TRACEPARENT)
     mutations += _checked("grpc-timeout", _GRPC_TIMEOUT)
+    mutations += _checked("grpc-encoding", _GRPC_ENCODING, _IS_GRPC)
     return {"name": "envoy.http.early_header_mutation.header_mutation"} | typed(
         _EARLY_MUTATION, mutations=mutations
     )
 
 
-def _checked(name: str, expressions: Sequence[str]) -> list[Config]:
+def _checked(name: str, expressions: Sequence[str], *conditions: str) -> list[Config]:
     """Keep a well-formed header only; it takes a detour, for only adding is conditional."""
     given = f"request.headers['{name}']"
-    valid = " && ".join(f"{given}.matches('{expression}')" for expression in expressions)
+    valid = " && ".join(
+        [*(f"{given}.matches('{expression}')" for expression in expressions), *conditions]
+    )
     return [
         _added(_DETOUR, f"%CEL({valid} ? {given} : '')%"),
         {"remove": name},

@@ -18,6 +18,8 @@ from gateway.routes import RAW_CONTENT_TYPE
 _JSON = "application/json"
 _ANYTHING: Schema = {"type": "string", "contentMediaType": "application/octet-stream"}
 _VARIABLE = re.compile(r"\{([^}]+)\}")
+# What a method answers with that answers with a document stands in its comment.
+_MEDIA_TYPE = re.compile(r"`([a-z]+/[a-z0-9.+-]+)`")
 _NOT_QUERY = {Field.TYPE_MESSAGE}
 _TEXT_MESSAGES = {
     ".google.protobuf.Timestamp",
@@ -176,10 +178,13 @@ class _Writer:
         return {"required": True, "content": content}
 
     def _success(self, rpc: Rpc, twin: Rpc | None) -> Schema:
+        content: Schema
         if rpc.output_type == ".google.api.HttpBody":
-            return {"description": "The document.", "content": {_JSON: {"schema": {}}}}
+            media_types = _MEDIA_TYPE.findall(rpc.comment) or ["*/*"]
+            content = {media_type: {"schema": {}} for media_type in media_types}
+            return {"description": "The document.", "content": content}
         schema = reference(rpc.output_type)
-        content: Schema = {_JSON: {"schema": schema}}
+        content = {_JSON: {"schema": schema}}
         if rpc.server_streaming:
             content["text/event-stream"] = {"schema": {"type": "string"}}
             return {"description": "A stream, one item a line.", "content": content}

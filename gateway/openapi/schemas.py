@@ -1,5 +1,6 @@
 """JSON Schemas of the contract's messages, as the transcoder reads and writes them."""
 
+import math
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, TypeAlias
 
@@ -179,7 +180,7 @@ def _restricted(schema: Schema, field: Field) -> Schema:
     rule = rules(field)
     if field.label == Field.LABEL_REPEATED:
         rule = rule.repeated.items
-    limits = {**_text_limits(rule.string), **_number_limits(rule)}
+    limits = {**_text_limits(rule.string), **_bytes_limits(rule.bytes), **_number_limits(rule)}
     if not limits:
         return schema
     if rule.ignore == validate_pb2.IGNORE_IF_ZERO_VALUE and field.type == Field.TYPE_STRING:
@@ -202,6 +203,17 @@ def _text_limits(rule: validate_pb2.StringRules) -> Schema:
     # `in` is a keyword of Python.
     allowed = list(getattr(rule, "in"))
     return limits | ({"enum": allowed} if allowed else {})
+
+
+def _bytes_limits(rule: validate_pb2.BytesRules) -> Schema:
+    """Return the limits of the text in Base64, whose padding may be left out."""
+    shortest, longest = rule.len or rule.min_len, rule.len or rule.max_len
+    limits: Schema = {}
+    if shortest:
+        limits["minLength"] = math.ceil(shortest * 4 / 3)
+    if longest:
+        limits["maxLength"] = math.ceil(longest / 3) * 4
+    return limits
 
 
 def _number_limits(rule: validate_pb2.FieldRules) -> Schema:
@@ -228,4 +240,6 @@ def _repeated_limits(field: Field) -> Schema:
         limits["minItems"] = rule.min_items
     if rule.max_items:
         limits["maxItems"] = rule.max_items
+    if rule.unique:
+        limits["uniqueItems"] = True
     return limits

@@ -3,9 +3,9 @@
 import uuid
 from typing import Any
 
-from services.auth.addresses import client_address, user_agent
 from services.auth.domain.sessions import Origin
 from services.auth.usecases.passwords import SessionOwner
+from services.chassis.addresses import client_address, user_agent
 from services.chassis.errors import TokenInvalid
 from services.chassis.identity import current_caller
 

@@ -28,6 +28,7 @@ from services.auth.ports.emails import AddressBook
 from services.auth.usecases.opening import SessionOpener
 from services.auth.usecases.passwords import PasswordCheck, SessionOwner
 from services.auth.usecases.throttling import LoginThrottle
+from services.chassis.audit.entries import note_refusal
 from services.chassis.errors import EditConflict, TokenRevoked
 
 _LEASE = timedelta(seconds=30)
@@ -118,13 +119,14 @@ class RequestEmailVerification:
         """Ask for a code.
 
         Raises:
+            CredentialsInvalid: they have no access any more.
             LoginThrottled: too many codes were asked for.
             EditConflict: an earlier change is being carried out.
         """
         async with self.store.transaction() as tx:
             person = await tx.credentials.lock(user_id)
             if person is None or not person.may_log_in:
-                raise TokenRevoked("The token says what no longer holds.")
+                raise CredentialsInvalid
             await self.throttle.charge(tx, person.email, user_id, origin.address)
             await self.codes.mail(tx, person, person.email)
         self.wake()
@@ -208,6 +210,7 @@ class ConfirmEmail:
         change = await tx.email_changes.lock(user_id)
         right = change is not None and change.accepts(self.codes.digest(user_id, code), now)
         if change is None or not right or person is None or not person.may_log_in:
+            note_refusal(EmailCodeInvalid.reason)
             await tx.email_changes.count_failure(user_id)
             return None
         proven = change.proven(now)

@@ -105,6 +105,17 @@ def test_limits_of_the_contract_are_in_it(document: dict[str, Any]) -> None:
     assert page_size["name"] == "pageSize"
     assert (page_size["schema"]["minimum"], page_size["schema"]["maximum"]) == (0, 1000)
     assert schemas["device.v1.ReadingBatch"]["properties"]["sensors"]["maxItems"] == 64
+    emails = schemas["companies.v1.AlertDefaults"]["properties"]["emails"]
+    assert emails["uniqueItems"]
+    nonce = schemas["device.v1.ClaimDeviceRequest"]["properties"]["nonce"]
+    assert (nonce["minLength"], nonce["maxLength"]) == (22, 24)
+
+
+def test_documents_have_their_own_content_type(document: dict[str, Any]) -> None:
+    """What is no message of the contract is described by the type that its comment names."""
+    keys = document["paths"]["/.well-known/jwks.json"]["get"]
+
+    assert list(keys["responses"]["200"]["content"]) == ["application/jwk-set+json"]
 
 
 def test_examples_obey_the_schemas(document: dict[str, Any]) -> None:

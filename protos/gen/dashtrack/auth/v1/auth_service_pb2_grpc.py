@@ -260,7 +260,8 @@ class AuthServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetJsonWebKeySet(self, request, context):
-        """GetJsonWebKeySet returns the public keys that verify tokens (RFC 7517).
+        """GetJsonWebKeySet returns the public keys that verify tokens (RFC 7517), as
+        `application/jwk-set+json`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

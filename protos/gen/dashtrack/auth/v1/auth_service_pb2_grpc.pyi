@@ -104,7 +104,9 @@ class AuthServiceStub:
     TOTP_NOT_ENROLLED, LOGIN_THROTTLED.
     """
     GetJsonWebKeySet: aio.UnaryUnaryMultiCallable[auth_service_pb2.GetJsonWebKeySetRequest, httpbody_pb2.HttpBody]
-    """GetJsonWebKeySet returns the public keys that verify tokens (RFC 7517)."""
+    """GetJsonWebKeySet returns the public keys that verify tokens (RFC 7517), as
+    `application/jwk-set+json`.
+    """
 
 class AuthServiceServicer(metaclass=abc_1.ABCMeta):
     """AuthService owns login identifiers, credentials, sessions and tokens."""
@@ -283,6 +285,8 @@ class AuthServiceServicer(metaclass=abc_1.ABCMeta):
         request: auth_service_pb2.GetJsonWebKeySetRequest,
         context: aio.ServicerContext[auth_service_pb2.GetJsonWebKeySetRequest, abc.Awaitable[httpbody_pb2.HttpBody]],
     ) -> abc.Awaitable[httpbody_pb2.HttpBody]:
-        """GetJsonWebKeySet returns the public keys that verify tokens (RFC 7517)."""
+        """GetJsonWebKeySet returns the public keys that verify tokens (RFC 7517), as
+        `application/jwk-set+json`.
+        """
 
 def add_AuthServiceServicer_to_server(servicer: AuthServiceServicer, server: aio.Server) -> None: ...

@@ -70,7 +70,7 @@ class EmailServiceServicer:
     def RequestEmailVerification(self, request, context):
         """RequestEmailVerification mails a code to the address that the caller has.
 
-        Errors: LOGIN_THROTTLED, EDIT_CONFLICT.
+        Errors: CREDENTIALS_INVALID, LOGIN_THROTTLED, EDIT_CONFLICT.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

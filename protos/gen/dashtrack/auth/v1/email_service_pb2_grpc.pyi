@@ -26,7 +26,7 @@ class EmailServiceStub:
     RequestEmailVerification: aio.UnaryUnaryMultiCallable[email_service_pb2.RequestEmailVerificationRequest, empty_pb2.Empty]
     """RequestEmailVerification mails a code to the address that the caller has.
 
-    Errors: LOGIN_THROTTLED, EDIT_CONFLICT.
+    Errors: CREDENTIALS_INVALID, LOGIN_THROTTLED, EDIT_CONFLICT.
     """
     ConfirmEmail: aio.UnaryUnaryMultiCallable[email_service_pb2.ConfirmEmailRequest, empty_pb2.Empty]
     """ConfirmEmail takes the code of either mail: the address is the caller's then, and verified. A
@@ -59,7 +59,7 @@ class EmailServiceServicer(metaclass=abc_1.ABCMeta):
     ) -> abc.Awaitable[empty_pb2.Empty]:
         """RequestEmailVerification mails a code to the address that the caller has.
 
-        Errors: LOGIN_THROTTLED, EDIT_CONFLICT.
+        Errors: CREDENTIALS_INVALID, LOGIN_THROTTLED, EDIT_CONFLICT.
         """
 
     @abc_1.abstractmethod

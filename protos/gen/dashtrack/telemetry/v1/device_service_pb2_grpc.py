@@ -99,7 +99,7 @@ class DeviceServiceServicer:
     def ListDevices(self, request, context):
         """ListDevices lists a company's devices, oldest first.
 
-        Errors: PAGE_TOKEN_INVALID.
+        Errors: PAGE_TOKEN_INVALID, COMPANY_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -31,7 +31,7 @@ class DeviceServiceStub:
     ListDevices: aio.UnaryUnaryMultiCallable[device_service_pb2.ListDevicesRequest, device_service_pb2.ListDevicesResponse]
     """ListDevices lists a company's devices, oldest first.
 
-    Errors: PAGE_TOKEN_INVALID.
+    Errors: PAGE_TOKEN_INVALID, COMPANY_NOT_FOUND.
     """
     UpdateDevice: aio.UnaryUnaryMultiCallable[device_service_pb2.UpdateDeviceRequest, device_service_pb2.Device]
     """UpdateDevice changes a device's name, or the vehicle that it is mounted on. Which device was
@@ -93,7 +93,7 @@ class DeviceServiceServicer(metaclass=abc_1.ABCMeta):
     ) -> abc.Awaitable[device_service_pb2.ListDevicesResponse]:
         """ListDevices lists a company's devices, oldest first.
 
-        Errors: PAGE_TOKEN_INVALID.
+        Errors: PAGE_TOKEN_INVALID, COMPANY_NOT_FOUND.
         """
 
     @abc_1.abstractmethod

@@ -96,7 +96,7 @@ class ReadingServiceServicer:
         values, then each new batch, without gap or double between the two. Over
         REST it is a stream of JSON lines. The last item is `end`.
 
-        Errors: DEVICE_NOT_FOUND, COMPANY_REQUIRED.
+        Errors: DEVICE_NOT_FOUND, COMPANY_REQUIRED, COMPANY_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

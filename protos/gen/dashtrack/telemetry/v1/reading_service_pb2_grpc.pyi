@@ -39,7 +39,7 @@ class ReadingServiceStub:
     values, then each new batch, without gap or double between the two. Over
     REST it is a stream of JSON lines. The last item is `end`.
 
-    Errors: DEVICE_NOT_FOUND, COMPANY_REQUIRED.
+    Errors: DEVICE_NOT_FOUND, COMPANY_REQUIRED, COMPANY_NOT_FOUND.
     """
 
 class ReadingServiceServicer(metaclass=abc_1.ABCMeta):
@@ -91,7 +91,7 @@ class ReadingServiceServicer(metaclass=abc_1.ABCMeta):
         values, then each new batch, without gap or double between the two. Over
         REST it is a stream of JSON lines. The last item is `end`.
 
-        Errors: DEVICE_NOT_FOUND, COMPANY_REQUIRED.
+        Errors: DEVICE_NOT_FOUND, COMPANY_REQUIRED, COMPANY_NOT_FOUND.
         """
 
 def add_ReadingServiceServicer_to_server(servicer: ReadingServiceServicer, server: aio.Server) -> None: ...
