@@ -7,6 +7,9 @@ from pathlib import Path
 import grpc.aio
 from aiohttp import web
 from dashtrack.audit.v1.audit_service_pb2_grpc import add_AuditServiceServicer_to_server
+from dashtrack.auth.internal.v1.security_service_pb2_grpc import (
+    add_SecurityServiceServicer_to_server,
+)
 from dashtrack.auth.internal.v1.token_service_pb2_grpc import add_TokenServiceServicer_to_server
 from dashtrack.auth.v1.api_key_service_pb2_grpc import add_ApiKeyServiceServicer_to_server
 from dashtrack.auth.v1.auth_service_pb2_grpc import add_AuthServiceServicer_to_server
@@ -46,8 +49,10 @@ from services.auth.grpc_api.api_keys import (
 )
 from services.auth.grpc_api.audit import AUDIT_SERVICE
 from services.auth.grpc_api.emails import EMAIL_SERVICE, EmailServicer, EmailUseCases
+from services.auth.grpc_api.figures import SECURITY_SERVICE, SecurityServicer
 from services.auth.ports import Mailer
 from services.auth.settings import AuthSettings
+from services.auth.storage.figures import PostgresFigureReader
 from services.auth.storage.store import PostgresStore
 from services.auth.storage.vault import Vault
 from services.auth.usecases.api_keys import CreateApiKey, ListApiKeys, RevokeApiKey
@@ -71,6 +76,7 @@ from services.auth.usecases.email_changes import (
     RequestEmailChange,
     RequestEmailVerification,
 )
+from services.auth.usecases.figures import GetSecurityFigures
 from services.auth.usecases.introspection import IntrospectToken
 from services.auth.usecases.key_exchange import ExchangeApiKey
 from services.auth.usecases.new_passwords import NewPasswords
@@ -111,6 +117,7 @@ _SERVICE_NAMES = [
     EMAIL_SERVICE,
     INTROSPECTION_SERVICE,
     AUDIT_SERVICE,
+    SECURITY_SERVICE,
 ]
 
 
@@ -156,9 +163,13 @@ async def build(runtime: Runtime[AuthSettings]) -> App:
     audit = build_audit_log(runtime, make_vault(settings), utc_now)
     await audit.signer.ensure_key()
 
+    reader = PostgresFigureReader(runtime.database)
+    figures = GetSecurityFigures(reader, settings.lifetimes, utc_now)
+
     def register(server: grpc.aio.Server) -> None:
         add_AuthServiceServicer_to_server(AuthServicer(auth, settings.proxies_trusted), server)
         add_TokenServiceServicer_to_server(TokenServicer(tokens), server)
+        add_SecurityServiceServicer_to_server(SecurityServicer(figures), server)
         add_ApiKeyServiceServicer_to_server(
             ApiKeyServicer(api_keys, settings.proxies_trusted), server
         )

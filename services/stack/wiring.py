@@ -53,6 +53,11 @@ def _own_wiring(
             "BOOTSTRAP_EMAIL": settings.bootstrap_email,
             "COMPANIES_TARGET": _target(settings, "companies"),
         }
+    if name == "companies":
+        return {
+            "USERS_TARGET": _target(settings, "users"),
+            "TELEMETRY_TARGET": _target(settings, "telemetry"),
+        }
     if name == "telemetry":
         return {
             "CLAIM_KEY": credentials.claim_key,

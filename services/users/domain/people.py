@@ -268,6 +268,15 @@ class User:
         return dataclasses.replace(changed, version=self.version + 1, update_time=now)
 
 
+@dataclass(frozen=True, slots=True)
+class PeopleCount:
+    """How many people of a company have a role and a status."""
+
+    role: Role
+    status: Status
+    people: int
+
+
 def normalised_email(email: str) -> str:
     """Return the one spelling of an address under which it is stored and compared."""
     return email.strip().lower()
