@@ -13,6 +13,7 @@ from google.protobuf import descriptor_pb2
 from protos import generate
 
 OWNERS = {
+    "dashtrack.audit.v1": "auth",
     "dashtrack.auth.v1": "auth",
     "dashtrack.companies.v1": "companies",
     "dashtrack.device.v1": "telemetry",

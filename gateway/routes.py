@@ -55,7 +55,7 @@ def virtual_host(
             _unmatched(),
         ],
         # It says what a service's gRPC library can do, to clients that speak to Envoy.
-        "response_headers_to_remove": ["grpc-accept-encoding"],
+        "response_headers_to_remove": ["grpc-accept-encoding", "x-envoy-ratelimited"],
         "typed_per_filter_config": {
             # Deny by default: a route that doesn't say otherwise needs a person's token.
             ext.JWT: _tokens(filters.USER),

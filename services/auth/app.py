@@ -6,6 +6,7 @@ from pathlib import Path
 
 import grpc.aio
 from aiohttp import web
+from dashtrack.audit.v1.audit_service_pb2_grpc import add_AuditServiceServicer_to_server
 from dashtrack.auth.internal.v1.token_service_pb2_grpc import add_TokenServiceServicer_to_server
 from dashtrack.auth.v1.api_key_service_pb2_grpc import add_ApiKeyServiceServicer_to_server
 from dashtrack.auth.v1.auth_service_pb2_grpc import add_AuthServiceServicer_to_server
@@ -24,6 +25,7 @@ from services.auth.adapters.recording import PrometheusRecorder
 from services.auth.adapters.smtp import SmtpMailer
 from services.auth.adapters.token_examiner import examine_token
 from services.auth.adapters.zxcvbn_estimator import ZxcvbnPasswordStrength
+from services.auth.audit_app import BOOKKEEPING_TABLES, build_audit_log
 from services.auth.consumers import companies_consumer, people_consumer
 from services.auth.grpc_api import (
     AUTH_SERVICE,
@@ -40,11 +42,13 @@ from services.auth.grpc_api.api_keys import (
     ApiKeyUseCases,
     IntrospectionServicer,
 )
+from services.auth.grpc_api.audit import AUDIT_SERVICE
 from services.auth.ports import Mailer
 from services.auth.settings import AuthSettings
 from services.auth.storage.store import PostgresStore
 from services.auth.storage.vault import Vault
 from services.auth.usecases.api_keys import CreateApiKey, ListApiKeys, RevokeApiKey
+from services.auth.usecases.audit_sealing import EraseAuditPersonalData
 from services.auth.usecases.authenticators import (
     ConfirmTotp,
     DisableTotp,
@@ -89,6 +93,14 @@ from services.chassis.workers import Worker
 
 JWKS_PATH = "/.well-known/jwks.json"
 
+_SERVICE_NAMES = [
+    AUTH_SERVICE,
+    TOKEN_SERVICE,
+    API_KEY_SERVICE,
+    INTROSPECTION_SERVICE,
+    AUDIT_SERVICE,
+]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Parts:
@@ -124,6 +136,8 @@ async def build(runtime: Runtime[AuthSettings]) -> App:
     auth = _auth_usecases(parts, recorder)
     tokens = _token_usecases(parts, recorder, settings)
     api_keys = _api_key_usecases(parts, recorder, settings)
+    audit = build_audit_log(runtime, make_vault(settings), utc_now)
+    await audit.signer.ensure_key()
 
     def register(server: grpc.aio.Server) -> None:
         add_AuthServiceServicer_to_server(AuthServicer(auth, settings.proxies_trusted), server)
@@ -134,16 +148,18 @@ async def build(runtime: Runtime[AuthSettings]) -> App:
         add_IntrospectionServiceServicer_to_server(
             IntrospectionServicer(IntrospectToken(examine_token)), server
         )
+        add_AuditServiceServicer_to_server(audit.servicer, server)
 
     async def own_revocations(position: str) -> RevocationPage:
         page = await tokens.list_revocations(codec.decode_position(position))
         return codec.pulled_page(page)
 
     return App(
-        service_names=[AUTH_SERVICE, TOKEN_SERVICE, API_KEY_SERVICE, INTROSPECTION_SERVICE],
+        service_names=_SERVICE_NAMES,
         register=register,
-        workers=_workers(runtime, parts, recorder),
-        http_routes=[_key_set_route(parts.key_ring, settings)],
+        workers=[*_workers(runtime, parts, recorder, audit.erase), *audit.workers],
+        http_routes=[_key_set_route(parts.key_ring, settings), audit.keys_route],
+        bookkeeping_tables=BOOKKEEPING_TABLES,
         drain=[parts.threads.close],
         key_source=parts.key_ring,
         revocation_source=own_revocations,
@@ -269,7 +285,10 @@ def _api_key_usecases(
 
 
 def _workers(
-    runtime: Runtime[AuthSettings], parts: Parts, recorder: PrometheusRecorder
+    runtime: Runtime[AuthSettings],
+    parts: Parts,
+    recorder: PrometheusRecorder,
+    erase_log: EraseAuditPersonalData,
 ) -> list[Worker]:
     settings, lifetimes = runtime.settings, runtime.settings.lifetimes
     upkeep = Upkeep(
@@ -282,7 +301,7 @@ def _workers(
     )
     sweep = CompanySweep(
         EndClosedSessions(parts.store, parts.opener, parts.hint),
-        EraseCompanies(parts.store, utc_now),
+        EraseCompanies(parts.store, utc_now, erase_log),
         settings.company_poll_interval_s,
     )
     follow_person = ApplyPersonChange(parts.store, parts.opener, parts.hint)

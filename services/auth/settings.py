@@ -66,9 +66,6 @@ class AuthSettings(ServiceSettings):
     smtp_timeout_s: float = Field(
         20.0, gt=0, le=50, description="How long the mail server may take for a step."
     )
-    proxies_trusted: int = Field(
-        1, ge=0, le=10, description="Proxies before the service that append to x-forwarded-for."
-    )
 
     access_token_ttl_s: int = Field(900, ge=1, le=3600, description="Life of an access token.")
     service_token_ttl_s: int = Field(600, ge=1, le=3600, description="Life of a service token.")
@@ -141,6 +138,12 @@ class AuthSettings(ServiceSettings):
     )
     upkeep_interval_s: float = Field(
         30.0, gt=0, description="How often keys are read again, leftovers pruned, sessions counted."
+    )
+    audit_retention_d: int = Field(
+        400, ge=1, description="How long the audit log is kept, in days."
+    )
+    audit_head_interval_s: float = Field(
+        60.0, gt=0, description="How often logs that have grown are signed."
     )
     mail_poll_interval_s: float = Field(
         5.0, gt=0, description="How often mail is looked for that another replica has left."

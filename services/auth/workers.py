@@ -1,14 +1,17 @@
 """The loops that auth runs by itself."""
 
 import asyncio
+import uuid
 from dataclasses import dataclass
 
 from services.auth.adapters.key_ring import KeyRing
 from services.auth.adapters.recording import PrometheusRecorder
 from services.auth.ports import MailUndeliverable
+from services.auth.usecases.audit_sealing import HeadSigner, PruneAudit
 from services.auth.usecases.companies import EndClosedSessions, EraseCompanies
 from services.auth.usecases.resets import AnswerResetRequests
 from services.auth.usecases.upkeep import CountSessions, Prune, RotateKeys, SendMail
+from services.chassis.audit.entries import acting, note_resource
 from services.chassis.logs import get_logger
 from services.chassis.workers import Worker, pause
 
@@ -65,10 +68,17 @@ class CompanySweep:
     async def _run(self, stopping: asyncio.Event) -> None:
         while not stopping.is_set():
             self._woken.clear()
-            while await self._end_sessions.end_some() or await self._erase.erase_some():
+            while await self._sweep():
                 if stopping.is_set():
                     return
             await pause(stopping, self._poll_interval_s, woken=self._woken)
+
+    async def _sweep(self) -> bool:
+        with acting("auth", "EndClosedSessions"):
+            if await self._end_sessions.end_some():
+                return True
+        with acting("auth", "EraseCompany"):
+            return await self._erase.erase_some()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +98,33 @@ class Upkeep:
             # Reading the keys comes first: nothing else that fails may keep a new key from
             # being known here by the time it signs.
             await self.key_ring.load()
-            await self.rotate_keys.rotate_if_due()
+            with acting("auth", "RotateSigningKeys"):
+                await self.rotate_keys.rotate_if_due()
             self.recorder.counted(await self.count_sessions())
             await self.prune()
             await pause(stopping, self.interval_s)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditUpkeep:
+    """Signs logs that have grown, and removes what is too old from them."""
+
+    signer: HeadSigner
+    prune: PruneAudit
+    interval_s: float
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Do so until stopped: the body of a worker."""
+        while not stopping.is_set():
+            while await self.signer.sign_due() and not stopping.is_set():
+                pass
+            for company_id in await self.prune.due():
+                await self._prune(company_id, stopping)
+            await pause(stopping, self.interval_s)
+
+    async def _prune(self, company_id: uuid.UUID, stopping: asyncio.Event) -> None:
+        removed = 1
+        while removed and not stopping.is_set():
+            with acting("auth", "PruneAuditLog"):
+                note_resource("company", company_id, company_id)
+                removed = await self.prune.prune(company_id)

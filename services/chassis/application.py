@@ -40,6 +40,9 @@ class App:
     hot_methods: frozenset[str] = frozenset()
     """Full paths `/pkg.Service/Method` that check their requests themselves and go without the
     layers for validation and deadlines."""
+    bookkeeping_tables: frozenset[str] = frozenset()
+    """Tables that are no part of what a call changes, such as counts of attempts: writing to them
+    alone leaves no record in the audit log."""
     key_source: KeySource | None = None
     """Where token keys come from instead of settings.jwks_url: auth reads its own database."""
     revocation_source: RevocationSource | None = None

@@ -16,7 +16,7 @@ from opentelemetry.trace import SpanKind, StatusCode, Tracer
 
 from services.chassis.errors import Unavailable
 from services.chassis.logs import get_logger
-from services.chassis.streams import STREAM
+from services.chassis.streams import stream_of
 from services.chassis.tracing import extract_trace
 
 _MESSAGE_ID_HEADER = "Nats-Msg-Id"
@@ -71,7 +71,10 @@ class EventConsumer:
         """
         try:
             subscription = await self._jetstream().pull_subscribe(
-                self._subject, durable=self._durable, stream=STREAM, config=self._config()
+                self._subject,
+                durable=self._durable,
+                stream=stream_of(self._subject),
+                config=self._config(),
             )
             try:
                 await self._pull(subscription, stopping)

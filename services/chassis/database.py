@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, Protocol
 
 import asyncpg
 import sqlalchemy as sa
@@ -20,6 +20,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from services.chassis.database_errors import Constraints, translate_database_error
 from services.chassis.metrics import DatabaseMetrics
 from services.chassis.settings import ServiceSettings
+from services.chassis.statements import written_tables
 
 _CONNECT_TIMEOUT_S = 3.0
 _POOL_TIMEOUT_S = 3.0
@@ -39,6 +40,19 @@ class _Session(AsyncSession):
     execute = SqlAlchemySession.execute
 
 
+_WRITTEN = "written_tables"
+
+
+class CommitHook(Protocol):
+    """Takes part in every transaction, at its end."""
+
+    async def before_commit(self, session: AsyncSession) -> None:
+        """Add to the transaction what belongs to it; what is raised undoes it."""
+
+    def after_commit(self, session: AsyncSession) -> None:
+        """Hear that the transaction has come to be."""
+
+
 class Database:
     """An async engine whose failures are domain errors and whose queries are measured."""
 
@@ -52,6 +66,7 @@ class Database:
         self.registry = registry
         self.events_appended = asyncio.Event()
         """Set when a transaction that appended to the outbox has committed."""
+        self.commit_hook: CommitHook | None = None
         self._metrics = DatabaseMetrics(registry)
         self._server_settings = {
             "application_name": f"dashtrack-{name}",
@@ -94,6 +109,8 @@ class Database:
                 if isolation is not None:
                     await session.connection(execution_options={"isolation_level": isolation})
                 yield session
+                if self.commit_hook is not None:
+                    await self.commit_hook.before_commit(session)
                 await session.commit()
         except Exception as err:
             translated = translate_database_error(err, constraints)
@@ -102,6 +119,8 @@ class Database:
             raise translated from err
         if session.info.get("events_appended"):
             self.events_appended.set()
+        if self.commit_hook is not None:
+            self.commit_hook.after_commit(session)
 
     async def connect(self) -> asyncpg.Connection:
         """Open a raw connection outside the pool, for hot paths; the caller closes it.
@@ -148,9 +167,16 @@ class Database:
     def _watch_queries(self) -> None:
         engine = self.engine.sync_engine
 
+        @event.listens_for(engine, "begin")
+        def on_begin(connection: sa.Connection) -> None:
+            connection.info[_WRITTEN] = set()
+
         @event.listens_for(engine, "before_cursor_execute")
-        def on_query(connection: sa.Connection, *_: Any) -> None:
+        def on_query(connection: sa.Connection, _: Any, statement: str, *__: Any) -> None:
             connection.info["query_started_s"] = time.perf_counter()
+            written = written_tables(statement)
+            if written:
+                connection.info.setdefault(_WRITTEN, set()).update(written)
 
         @event.listens_for(engine, "after_cursor_execute")
         def on_result(connection: sa.Connection, _: Any, statement: str, *__: Any) -> None:
@@ -179,4 +205,14 @@ class Database:
         self._metrics.observe(query.query, query.elapsed)
 
 
-__all__ = ["Constraints", "Database", "translate_database_error"]
+async def tables_written(session: AsyncSession) -> frozenset[str]:
+    """Return the tables that a transaction has written to so far."""
+    if not session.in_transaction():
+        return frozenset()
+    await session.flush()
+    connection = await session.connection()
+    written = (await connection.get_raw_connection()).info.get(_WRITTEN, ())
+    return frozenset(written)
+
+
+__all__ = ["CommitHook", "Constraints", "Database", "translate_database_error"]

@@ -15,6 +15,7 @@ from grpc_health.v1 import health_pb2_grpc
 from prometheus_client import CollectorRegistry
 
 from services.chassis.application import App, Build, Runtime, S
+from services.chassis.audit.trail import AuditTrail
 from services.chassis.auth_client import RemoteRevocations
 from services.chassis.channels import Channels
 from services.chassis.database import Database
@@ -29,6 +30,7 @@ from services.chassis.migrations import migrate
 from services.chassis.page_tokens import install_page_token_key
 from services.chassis.reflection import add_reflection
 from services.chassis.revocations import HINT_SUBJECT, RevocationList
+from services.chassis.rpc.auditing import Auditor
 from services.chassis.rpc.pipeline import Pipeline
 from services.chassis.tokens import TokenVerifier
 from services.chassis.tracing import Tracing
@@ -96,6 +98,7 @@ class Lifecycle(Generic[S]):
         channels = Channels(settings, self._name, tracing.provider)
         self._supervisor = Supervisor(registry)
         self._pipeline = Pipeline(registry, tracing.tracer)
+        self._trail = AuditTrail(self._name, database, registry)
         self._health = HealthMonitor(registry)
         self._http = HttpServer(registry, lambda: self._health.serving)
         self._runtime = Runtime(
@@ -156,7 +159,13 @@ class Lifecycle(Generic[S]):
         )
         self._app = app = await _persistently("build_waits", lambda: self._build(self._runtime))
         verifier = await self._verifier(app)
-        await self._pipeline.install(app.register, verifier, hot_methods=app.hot_methods)
+        self._trail.install(app.bookkeeping_tables)
+        await self._pipeline.install(
+            app.register,
+            verifier,
+            hot_methods=app.hot_methods,
+            auditor=Auditor(self._trail, self._settings.proxies_trusted),
+        )
         await self._http.serve_routes(app.http_routes)
         for worker in app.workers:
             self._supervisor.start(worker)

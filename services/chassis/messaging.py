@@ -18,7 +18,7 @@ from services.chassis.consumers import Event, EventConsumer, Handler
 from services.chassis.errors import Unavailable
 from services.chassis.logs import get_logger
 from services.chassis.settings import ServiceSettings
-from services.chassis.streams import ensure_stream
+from services.chassis.streams import ensure_streams
 from services.chassis.tracing import extract_trace, inject_trace
 from services.chassis.workers import Backoff, Worker
 
@@ -189,7 +189,7 @@ class Messaging:
         backoff = Backoff(max_s=5.0)
         while True:
             try:
-                await ensure_stream(self._client.jetstream(timeout=_PUBLISH_TIMEOUT_S))
+                await ensure_streams(self._client.jetstream(timeout=_PUBLISH_TIMEOUT_S))
                 break
             except (NatsError, TimeoutError, OSError) as err:
                 log.warning("nats_stream_unavailable", error=_described(err))

@@ -6,7 +6,7 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -21,8 +21,14 @@ from services.chassis.workers import Worker
 
 _EXIT_USAGE = 2
 
-Command: TypeAlias = Callable[[S], Coroutine[Any, Any, str]]
-"""Something that a service does once, beside the one that runs."""
+Command: TypeAlias = Callable[[Callable[[], S], Sequence[str]], Coroutine[Any, Any, str]]
+"""Something that a service does once, beside the one that runs: given what loads the settings, for
+those that need them, and its arguments."""
+
+
+class CommandFailed(Exception):
+    """A command has found or met something that whoever gave it should hear of."""
+
 
 log = get_logger(__name__)
 
@@ -50,14 +56,22 @@ def main(
     match sys.argv[1:]:
         case ["settings"]:
             print_settings(settings_type)
-        case [command] if command in own:
-            sys.stdout.write(asyncio.run(own[command](_load(settings_type))) + "\n")
+        case [command, *arguments] if command in own:
+            _obey(own[command](lambda: _load(settings_type), arguments))
         case []:
             run(name, _load(settings_type), build, migrations=migrations)
         case _:
             choice = "|".join(["settings", *own])
             sys.stderr.write(f"usage: python -m services.{name} [{choice}]\n")
             sys.exit(_EXIT_USAGE)
+
+
+def _obey(running: Coroutine[Any, Any, str]) -> None:
+    try:
+        sys.stdout.write(asyncio.run(running) + "\n")
+    except CommandFailed as err:
+        sys.stderr.write(f"{err}\n")
+        sys.exit(1)
 
 
 def run(name: str, settings: S, build: Build[S], *, migrations: Path) -> None:
@@ -131,4 +145,14 @@ def _load(settings_type: type[S]) -> S:
         sys.exit(_EXIT_USAGE)
 
 
-__all__ = ["App", "Build", "RunningService", "Runtime", "Worker", "main", "run", "serve"]
+__all__ = [
+    "App",
+    "Build",
+    "CommandFailed",
+    "RunningService",
+    "Runtime",
+    "Worker",
+    "main",
+    "run",
+    "serve",
+]

@@ -94,6 +94,9 @@ class ServiceSettings(BaseSettings):
         10.0, ge=0, description="How long running calls may go on after the delay."
     )
     token_issuer: str = Field("dashtrack", description="Issuer that access tokens must name.")
+    proxies_trusted: int = Field(
+        1, ge=0, le=10, description="Proxies before the service that append to x-forwarded-for."
+    )
 
     @field_validator("database_url")
     @classmethod

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
+from services.chassis.audit.entries import acting
 from services.chassis.consumers import Event
 from services.chassis.errors import Unavailable
 from services.chassis.messaging import Messaging
@@ -142,7 +143,9 @@ def erasure_worker(
     async def run(stopping: asyncio.Event) -> None:
         while not stopping.is_set():
             due.clear()
-            if not await eraser.erase_some(clock()):
+            with acting("telemetry", "EraseCompany"):
+                erased = await eraser.erase_some(clock())
+            if not erased:
                 await pause(stopping, _ERASURE_INTERVAL_S, woken=due)
 
     return Worker("erasure", run)

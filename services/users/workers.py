@@ -2,6 +2,7 @@
 
 import asyncio
 
+from services.chassis.audit.entries import acting
 from services.chassis.workers import Worker, pause
 from services.users.usecases.erasing import EraseCompanies
 from services.users.usecases.purging import PurgeDeletedUsers
@@ -15,7 +16,9 @@ def purge_worker(purge: PurgeDeletedUsers, interval_s: float) -> Worker:
 
     async def run(stopping: asyncio.Event) -> None:
         while not stopping.is_set():
-            if not await purge():
+            with acting("users", "PurgeDeletedUsers"):
+                purged = await purge()
+            if not purged:
                 await pause(stopping, interval_s)
 
     return Worker("purge", run)
@@ -27,7 +30,9 @@ def erasure_worker(erase: EraseCompanies, due: asyncio.Event) -> Worker:
     async def run(stopping: asyncio.Event) -> None:
         while not stopping.is_set():
             due.clear()
-            if not await erase():
+            with acting("users", "EraseCompany"):
+                erased = await erase()
+            if not erased:
                 await pause(stopping, _ERASURE_INTERVAL_S, woken=due)
 
     return Worker("erasure", run)

@@ -230,3 +230,45 @@ def test_an_overloaded_service_says_when_to_come_back(
     assert response.status_code == httpx.codes.TOO_MANY_REQUESTS
     assert response.headers["retry-after"] == "3"
     assert response.headers["x-dashtrack-reason"] == "INGEST_OVERLOADED"
+
+
+def test_a_board_that_is_to_come_back_later_is_not_tried_for_meanwhile(
+    services: Services, rest: httpx.Client, device: dict[str, str]
+) -> None:
+    """The service asks the gateway to leave it at one try; the board gets its own time."""
+    services.answers[UPLOAD] = aborting(
+        grpc.StatusCode.UNAVAILABLE,
+        "COMPANY_SUSPENDED",
+        ("retry-after", "300"),
+        ("x-envoy-ratelimited", "true"),
+    )
+
+    response = rest.post("/v1/telemetry", content=b"\x01", headers=device)
+
+    assert (response.status_code, response.headers["retry-after"]) == (503, "300")
+    assert response.headers["x-dashtrack-reason"] == "COMPANY_SUSPENDED"
+    assert len(services.calls) == 1
+    assert "x-envoy-ratelimited" not in response.headers
+
+
+def test_a_company_that_uploads_too_much_is_told_its_limit(
+    services: Services, rest: httpx.Client, device: dict[str, str]
+) -> None:
+    """Beside that of the device, which the gateway tells."""
+    services.answers[UPLOAD] = aborting(
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+        "UPLOAD_RATE_EXCEEDED",
+        ("retry-after", "7"),
+        ("x-ratelimit-limit", "600"),
+        ("x-ratelimit-remaining", "0"),
+        ("x-ratelimit-reset", "7"),
+    )
+
+    response = rest.post("/v1/telemetry", content=b"\x01", headers=device)
+
+    assert (response.status_code, response.headers["retry-after"]) == (429, "7")
+    told = {
+        name: response.headers.get_list(f"x-ratelimit-{name}")[0]
+        for name in ("limit", "remaining", "reset")
+    }
+    assert told == {"limit": "600", "remaining": "0", "reset": "7"}

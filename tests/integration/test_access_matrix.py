@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from dashtrack.audit.v1 import audit_service_pb2 as audit
 from dashtrack.auth.v1 import api_key_service_pb2 as api_keys
 from dashtrack.companies.v1 import company_pb2
 from dashtrack.companies.v1 import company_service_pb2 as companies
@@ -185,6 +186,12 @@ REACHES: Mapping[str, Reach] = {
         "VEHICLE_NOT_FOUND",
     ),
     "/dashtrack.companies.v1.VehicleService/ListVehicles": of_company(vehicles.ListVehiclesRequest),
+    "/dashtrack.audit.v1.AuditService/ListAuditRecords": of_company(audit.ListAuditRecordsRequest),
+    "/dashtrack.audit.v1.AuditService/ExportAuditRecords": of_company(
+        audit.ExportAuditRecordsRequest
+    ),
+    "/dashtrack.audit.v1.AuditService/ListAuditHeads": of_company(audit.ListAuditHeadsRequest),
+    "/dashtrack.audit.v1.AuditService/VerifyAuditLog": of_company(audit.VerifyAuditLogRequest),
     "/dashtrack.auth.v1.ApiKeyService/ListApiKeys": of_company(api_keys.ListApiKeysRequest),
     REGISTER_DEVICE: Reach(new_device, "COMPANY_NOT_FOUND"),
     "/dashtrack.telemetry.v1.DeviceService/GetDevice": of_device(devices.GetDeviceRequest),

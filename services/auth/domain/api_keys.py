@@ -78,16 +78,6 @@ class CompanyRequired(InvalidArgument):
         super().__init__(message, violations=[FieldViolation("api_key.company_id", message)])
 
 
-class CompanyNotFound(DomainError):
-    """No company with this id is in the caller's reach."""
-
-    kind = Kind.NOT_FOUND
-    reason = "COMPANY_NOT_FOUND"
-
-    def __init__(self, company_id: uuid.UUID) -> None:
-        super().__init__("There is no such company.", company_id=str(company_id))
-
-
 @dataclass(frozen=True, slots=True)
 class ApiKeyPolicy:
     """What holds for all keys."""

@@ -163,3 +163,13 @@ class ServiceCredentialsInvalid(DomainError):
 
     def __init__(self) -> None:
         super().__init__("The service or its secret is wrong.")
+
+
+class CompanyNotFound(DomainError):
+    """No such company in the caller's reach."""
+
+    kind = Kind.NOT_FOUND
+    reason = "COMPANY_NOT_FOUND"
+
+    def __init__(self, company_id: uuid.UUID) -> None:
+        super().__init__("There is no such company.", company_id=str(company_id))

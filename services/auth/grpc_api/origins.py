@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from services.auth.addresses import client_address, user_agent
 from services.auth.domain.sessions import Origin
+from services.chassis.addresses import client_address, user_agent
 
 
 def origin_of(context: Any, proxies_trusted: int) -> Origin:

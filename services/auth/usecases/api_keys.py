@@ -9,7 +9,6 @@ from services.auth.domain.api_keys import (
     ApiKeyNotFound,
     ApiKeyPage,
     ApiKeyPolicy,
-    CompanyNotFound,
     CompanyRequired,
     MadeApiKey,
     NewApiKey,
@@ -19,9 +18,11 @@ from services.auth.domain.api_keys import (
     secret_digest,
     spell_key,
 )
+from services.auth.domain.errors import CompanyNotFound
 from services.auth.domain.tokens import Revocation
 from services.auth.ports import RevocationHint, Store, Transaction
 from services.auth.usecases.opening import SessionOpener
+from services.chassis.audit.entries import note_resource
 from services.chassis.errors import TokenRevoked, invalid_field, require_quota
 from services.chassis.identity import Caller, CreationRequest, Role, TenantScope
 
@@ -59,6 +60,7 @@ class CreateApiKey:
                 raise TokenRevoked("The token says what no longer holds.")
             await self._require_company(tx, new.company_id)
             if request and (made := await tx.api_keys.made_by(caller.scope, request)):
+                note_resource("api_key", made.key_id, made.company_id)
                 return await self._again(tx, caller.scope, made)
             used = await tx.api_keys.count_live(caller.scope, new.company_id, now)
             require_quota(_QUOTA, limit=self.policy.per_company_max, used=used)
@@ -74,6 +76,7 @@ class CreateApiKey:
                 created_at=now,
                 expires_at=expires_at,
             )
+            note_resource("api_key", api_key.key_id, api_key.company_id)
             await tx.api_keys.add(caller.scope, api_key, request)
         return MadeApiKey(api_key, spell_key(api_key.key_id, secret))
 
@@ -143,6 +146,7 @@ class RevokeApiKey:
             api_key = await tx.api_keys.lock(caller.scope, key_id)
             if api_key is None:
                 raise ApiKeyNotFound(key_id)
+            note_resource("api_key", key_id, api_key.company_id)
             if api_key.revoked_at is not None:
                 return api_key
             ended = api_key.revoked(self.opener.clock())

@@ -1,14 +1,19 @@
 """Following companies: who is shut out with theirs, and who is forgotten with it."""
 
 import uuid
+from collections.abc import Awaitable, Callable
 
 from services.auth.domain.companies import CompanyChange, CompanyState
 from services.auth.domain.tokens import Lifetimes, Revocation
 from services.auth.ports import Clock, RevocationHint, Store, Transaction
 from services.auth.usecases.opening import SessionOpener, end_sessions
+from services.chassis.audit.entries import note_resource
 from services.chassis.identity import TenantScope
 
 CONSUMER = "auth-companies-changed"
+
+EraseLog = Callable[[uuid.UUID], Awaitable[object]]
+"""Destroys the key to the personal data in a company's audit log."""
 
 _SWEEPING_WORK = "companies"
 _SESSIONS_AT_ONCE = 200
@@ -77,6 +82,7 @@ class EndClosedSessions:
             if lingering is None:
                 return False
             company = await tx.companies.hold(lingering.company_id)
+            note_resource("company", company.company_id, company.company_id)
             # While it is closed, nobody opens a session, whatever the clock said that opened one.
             opened_until = None if company.is_closed else company.closed_at
             sessions = await tx.sessions.lock_open_of(
@@ -95,9 +101,11 @@ class EndClosedSessions:
 class EraseCompanies:
     """Forgets the people of companies that are being deleted, and says when it is done."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: Store, clock: Clock, erase_log: EraseLog) -> None:
+        """Erase personal data in the audit log by this."""
         self._store = store
         self._clock = clock
+        self._erase_log = erase_log
 
     async def erase_some(self) -> bool:
         """Erase some, unless another replica is at it; tell whether there may be more."""
@@ -107,6 +115,7 @@ class EraseCompanies:
             company = await tx.companies.find_to_erase()
             if company is None:
                 return False
+            note_resource("company", company.company_id, company.company_id)
             if not await self._erase_held(tx, company.company_id):
                 await self._finish(tx, company.company_id)
         return True
@@ -127,6 +136,8 @@ class EraseCompanies:
 
     async def _finish(self, tx: Transaction, company_id: uuid.UUID) -> None:
         """Note that nothing is left: who would add somebody holds the company, and sees it go."""
+        # Commits by itself, and does nothing the second time.
+        await self._erase_log(company_id)
         company = await tx.companies.lock(company_id)
         now = self._clock()
         await tx.companies.save(company.erased(now))

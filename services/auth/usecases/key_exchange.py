@@ -14,6 +14,7 @@ from services.auth.ports import AuthenticationRecorder, Store, Transaction
 from services.auth.usecases.api_keys import end_api_keys
 from services.auth.usecases.opening import SessionOpener
 from services.auth.usecases.throttling import LoginThrottle
+from services.chassis.audit.entries import note_api_key, note_refusal
 from services.chassis.identity import TenantScope
 
 _NOBODY = (uuid.UUID(int=0), b"")
@@ -59,11 +60,15 @@ class ExchangeApiKey:
         async with self.store.transaction() as tx:
             # Held while the token is signed: a revocation that waits for it covers the token.
             api_key = await tx.api_keys.lock(_EVERYTHING, key_id)
+            if api_key is not None:
+                note_api_key(key_id, api_key.role, api_key.company_id)
             known = api_key.digest if api_key else bytes(len(digest))
             right = hmac.compare_digest(known, digest)
             if not right or api_key is None or not api_key.is_live(self.opener.clock()):
                 raise ApiKeyInvalid
             outcome = await self._outcome(tx, api_key, origin)
+            if not isinstance(outcome, ApiKeyGrant):
+                note_refusal(outcome.reason)
             await self.throttle.refund(tx, charges)
         # To be told of a suspension costs nothing, which the transaction above commits.
         if not isinstance(outcome, ApiKeyGrant):

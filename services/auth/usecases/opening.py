@@ -20,6 +20,7 @@ from services.auth.domain.sessions import (
 )
 from services.auth.domain.tokens import Lifetimes, user_claims
 from services.auth.ports import Clock, TokenIssuer, Transaction
+from services.chassis.audit.entries import note_account
 from services.chassis.identity import Restriction
 
 
@@ -50,6 +51,7 @@ class SessionOpener:
         Raises:
             CompanySuspended: nothing was changed.
         """
+        note_account(credential.user_id, credential.role, credential.company_id)
         company = await hold_company(tx, credential)
         if company is not None and company.is_closed:
             raise CompanySuspended(company.company_id)

@@ -28,6 +28,7 @@ from services.auth.ports import (
 from services.auth.usecases.new_passwords import NewPasswords
 from services.auth.usecases.opening import SessionOpener, end_sessions
 from services.auth.usecases.throttling import LoginThrottle
+from services.chassis.audit.entries import note_account
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +133,7 @@ class AcceptInvitation:
             credential = await tx.credentials.find(invitation.user_id)
         if credential is None or credential.status is not CredentialStatus.INVITED:
             raise InvitationInvalid
+        note_account(credential.user_id, credential.role, credential.company_id)
         return credential
 
 

@@ -33,6 +33,7 @@ from services.auth.ports import (
 from services.auth.usecases.new_passwords import NewPasswords
 from services.auth.usecases.opening import SessionOpener, end_sessions, hold_company
 from services.auth.usecases.throttling import LoginThrottle
+from services.chassis.audit.entries import note_account, note_refusal
 
 _NOBODY = uuid.UUID(int=0)
 _FIELD = "new_password"
@@ -168,6 +169,8 @@ class ResetPassword:
         async with self._store.transaction() as tx:
             owner = await tx.credentials.find_by_email(email)
             user_id = owner.user_id if owner else None
+            if owner is not None:
+                note_account(owner.user_id, owner.role, owner.company_id)
             charges = await self._throttle.charge(tx, email, user_id, origin.address)
         # Hashed before the code is looked at: wrong codes, and codes of nobody's, take as long.
         async with self._throttle.refunding(self._store, charges, LoginThrottled):
@@ -186,6 +189,8 @@ class ResetPassword:
                 name = accepted.display_name
                 await self._passwords.require_strong(plain, email, _FIELD, name)
                 await self._set(tx, accepted, password_hash, charges)
+            if refusal is not None:
+                note_refusal(refusal.reason)
         # The transaction above commits that a code was wrong: raising in it would undo that.
         if refusal is not None:
             raise refusal

@@ -27,6 +27,15 @@ from services.auth.ports import (
 from services.auth.usecases.opening import Opened, SessionOpener, end_sessions, hold_company
 from services.auth.usecases.second_factors import SecondFactors, Verdict
 from services.auth.usecases.throttling import LoginThrottle
+from services.chassis.audit.entries import note_account, note_refusal
+
+
+def _note(credential: Credential | None) -> None:
+    """Say for the audit log whose account it is."""
+    if credential is None:
+        note_account(None)
+    else:
+        note_account(credential.user_id, credential.role, credential.company_id)
 
 
 class Login:
@@ -82,6 +91,7 @@ class Login:
         async with self._store.transaction() as tx:
             credential = await tx.credentials.find_by_email(email)
             user_id = credential.user_id if credential else None
+            _note(credential)
             charges = await self._throttle.charge(tx, email, user_id, origin.address)
         # No transaction stays open meanwhile: hashing takes long. A credential that can't log in
         # is checked against no password at all, which takes the same time.
@@ -103,6 +113,8 @@ class Login:
                 await tx.credentials.save(current, self._opener.clock())
             verdict = await self._factors.judge(tx, current.user_id, proof)
             outcome = await self._outcome(tx, current, verdict, origin)
+            if not isinstance(outcome, Opened):
+                note_refusal(outcome.reason)
             await self._throttle.refund(tx, charges)
             if isinstance(outcome, Opened):
                 await end_sessions(tx, outcome.displaced, self._opener)
@@ -170,10 +182,12 @@ class RefreshSession:
             return RefreshTokenInvalid()
         session, token = found
         now = self._opener.clock()
+        credential = await tx.credentials.find(session.user_id)
+        _note(credential)
         if token.used_at is not None:
+            note_refusal(RefreshTokenReused.reason)
             await self._end(tx, session, origin)
             return RefreshTokenReused()
-        credential = await tx.credentials.find(session.user_id)
         in_time = now < session.expires_at and now < token.expires_at
         if not in_time or credential is None or not credential.may_log_in:
             return RefreshTokenInvalid()

@@ -22,6 +22,7 @@ from services.auth.ports import (
     Store,
     TokenIssuer,
 )
+from services.chassis.audit.entries import note_account, note_resource
 
 
 class IssueServiceToken:
@@ -49,6 +50,7 @@ class IssueServiceToken:
         equal = hmac.compare_digest(expected.encode(), secret.encode())
         if not equal or not expected:
             error = ServiceCredentialsInvalid()
+            note_account(None)
             self._recorder.failed(error.reason.lower())
             raise error
         return self._issuer.issue(service_claims(service), self._lifetimes.service_token)
@@ -91,6 +93,7 @@ class RevokeSubject:
     async def __call__(self, subject: uuid.UUID) -> None:
         """End the tokens of a subject; refresh tokens are among them, so sessions end too."""
         async with self._store.transaction() as tx:
+            note_resource("subject", subject)
             # A login holds the credential: waiting for it means that its session is seen here.
             await tx.credentials.lock(subject)
             sessions = await tx.sessions.lock_open(subject)

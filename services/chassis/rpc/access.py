@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
+from services.chassis.audit.entries import current_entry
 from services.chassis.errors import (
     ApiKeyRefused,
     PermissionDenied,
@@ -63,6 +64,9 @@ class AccessGate:
         verified = self._verifier.recall(token) or await self._verifier.verify(token)
         if call is not None:
             call.verifier = self._verifier
+        entry = current_entry()
+        if entry is not None:
+            entry.actor = verified.caller
         _require_open(spec, verified.caller)
         set_caller(verified.caller)
 

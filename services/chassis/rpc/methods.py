@@ -1,6 +1,8 @@
 """What the protos say about a method: who may call it, for how long, and its shape."""
 
+import enum
 from dataclasses import dataclass
+from typing import Any
 
 from dashtrack.options.v1 import options_pb2
 from google.protobuf import descriptor, descriptor_pb2, descriptor_pool, message_factory
@@ -17,6 +19,21 @@ _CALLER_KINDS = {
     options_pb2.CALLER_USER: CallerKind.USER,
     options_pb2.CALLER_DEVICE: CallerKind.DEVICE,
     options_pb2.CALLER_SERVICE: CallerKind.SERVICE,
+}
+
+
+class Audited(enum.Enum):
+    """Which calls of a method leave a record in the audit log."""
+
+    ALL = enum.auto()
+    REFUSALS = enum.auto()
+    NONE = enum.auto()
+
+
+_AUDITED = {
+    options_pb2.AUDIT_ALL: Audited.ALL,
+    options_pb2.AUDIT_REFUSALS: Audited.REFUSALS,
+    options_pb2.AUDIT_NONE: Audited.NONE,
 }
 
 
@@ -47,6 +64,13 @@ class MethodSpec:
     deadline_s: float | None
     """The longest a call may take; None for streams without an end of their own."""
     request_type: type[Message]
+    audited: Audited
+
+    @property
+    def action(self) -> str:
+        """What the audit log calls it, such as `users.UserService/CreateUser`."""
+        parts = self.service.removeprefix("dashtrack.").split(".")
+        return f"{parts[0]}.{parts[-1]}/{self.name}"
 
     @property
     def public(self) -> bool:
@@ -108,4 +132,13 @@ def _spec(service: str, method: descriptor.MethodDescriptor) -> MethodSpec:
         scope=scope_of(service, method.GetOptions()),
         deadline_s=None if call.unbounded else (call.deadline_ms or _DEADLINE_DEFAULT_MS) / 1000,
         request_type=message_factory.GetMessageClass(method.input_type),
+        audited=_audited(options),
     )
+
+
+def _audited(options: Any) -> Audited:
+    said = _AUDITED.get(options.Extensions[options_pb2.audit])
+    if said is not None:
+        return said
+    harmless = options.idempotency_level == descriptor_pb2.MethodOptions.NO_SIDE_EFFECTS
+    return Audited.NONE if harmless else Audited.ALL

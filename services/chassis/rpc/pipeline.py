@@ -1,7 +1,7 @@
 """Puts the layers around every method once, at start, so that a call pays for none of that.
 
-From the outside in: observing, failures, access, decoding, deadlines, validation. Hot methods go
-without the last two.
+From the outside in: observing, failures, auditing, access, decoding, deadlines, validation. Hot
+methods go without the last two.
 """
 
 import inspect
@@ -15,7 +15,8 @@ from prometheus_client import CollectorRegistry
 
 from services.chassis.errors import Unavailable
 from services.chassis.rpc.access import AccessGate
-from services.chassis.rpc.calls import Context
+from services.chassis.rpc.auditing import Auditor
+from services.chassis.rpc.calls import Context, StreamHandler, UnaryHandler
 from services.chassis.rpc.deadlines import DeadlineInterceptor
 from services.chassis.rpc.decoding import decode_stream, decode_unary, tolerant
 from services.chassis.rpc.failures import fail_stream, fail_unary
@@ -42,7 +43,12 @@ class Pipeline(grpc.GenericRpcHandler):
         self._handlers: dict[str, Handler] | None = None
 
     async def install(
-        self, register: Register, verifier: TokenVerifier, *, hot_methods: frozenset[str]
+        self,
+        register: Register,
+        verifier: TokenVerifier,
+        *,
+        hot_methods: frozenset[str],
+        auditor: Auditor | None = None,
     ) -> None:
         """Wrap what the service registers and begin to serve it.
 
@@ -55,14 +61,14 @@ class Pipeline(grpc.GenericRpcHandler):
         unknown = hot_methods - specs.keys()
         if unknown:
             raise ContractError(f"hot methods that are not served: {', '.join(sorted(unknown))}")
-        gate = AccessGate(verifier)
+        doors = _Doors(AccessGate(verifier), auditor)
         off_path: list[AsyncServerInterceptor] = [
             ValidationInterceptor(specs),
             DeadlineInterceptor(specs),
         ]
         self._handlers = {
             path: await self._wrap(
-                specs[path], handler, gate, [] if path in hot_methods else off_path
+                specs[path], handler, doors, [] if path in hot_methods else off_path
             )
             for path, handler in collector.handlers.items()
         }
@@ -77,7 +83,7 @@ class Pipeline(grpc.GenericRpcHandler):
         self,
         spec: MethodSpec,
         handler: Handler,
-        gate: AccessGate,
+        doors: "_Doors",
         interceptors: list[AsyncServerInterceptor],
     ) -> Handler:
         handler = _as_generator(spec, handler)
@@ -85,10 +91,10 @@ class Pipeline(grpc.GenericRpcHandler):
             handler = await _intercepted(spec, handler, interceptor)
         function = _function(handler)
         if spec.response_streaming:
-            stream = gate.admit_stream(spec, decode_stream(spec, function))
+            stream = doors.stream(spec, decode_stream(spec, function))
             function = self._observer.observe_stream(spec, fail_stream(stream))
         else:
-            unary = gate.admit_unary(spec, decode_unary(spec, function))
+            unary = doors.unary(spec, decode_unary(spec, function))
             function = self._observer.observe_unary(spec, fail_unary(unary))
         deserializer = handler.request_deserializer
         return _handler(
@@ -97,6 +103,22 @@ class Pipeline(grpc.GenericRpcHandler):
             tolerant(deserializer) if deserializer else None,
             handler.response_serializer,
         )
+
+
+class _Doors:
+    """Who lets calls in, and who writes down that they came."""
+
+    def __init__(self, gate: AccessGate, auditor: Auditor | None) -> None:
+        self._gate = gate
+        self._auditor = auditor
+
+    def unary(self, spec: MethodSpec, inner: UnaryHandler) -> UnaryHandler:
+        admitted = self._gate.admit_unary(spec, inner)
+        return self._auditor.audit_unary(spec, admitted) if self._auditor else admitted
+
+    def stream(self, spec: MethodSpec, inner: StreamHandler) -> StreamHandler:
+        admitted = self._gate.admit_stream(spec, inner)
+        return self._auditor.audit_stream(spec, admitted) if self._auditor else admitted
 
 
 def _function(handler: Handler) -> Any:

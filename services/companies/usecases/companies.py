@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from services.chassis.audit.entries import note_resource
 from services.chassis.errors import PermissionDenied
 from services.chassis.identity import Caller, CreationRequest, Role, TenantScope
 from services.companies.domain.companies import Company, CompanyEdit, CompanyState, NewCompany
@@ -39,7 +40,9 @@ class CompanyUseCases:
             if new.request_id:
                 request = CreationRequest.of(caller.principal_id, new.request_id, company.asked_for)
             if request and (made := await work.companies.made_by(caller.scope, request)):
+                note_resource("company", made.company_id, made.company_id)
                 return made
+            note_resource("company", company.company_id, company.company_id)
             plan.require_open()
             await work.companies.add(caller.scope, company, request)
             await work.events.announce(company)
@@ -96,6 +99,7 @@ class CompanyUseCases:
         """Begin to erase a company everywhere; changes nothing if that was begun."""
         async with self._transactions.begin() as work:
             company = await work.companies.get_for_change(caller.scope, company_id)
+            note_resource("company", company_id, company_id)
             return await store(work, caller.scope, company, company.deleting(self._clock()))
 
     async def count_companies(self) -> int:
@@ -109,6 +113,7 @@ class CompanyUseCases:
     ) -> AsyncIterator[tuple[UnitOfWork, Company]]:
         async with self._transactions.begin() as work:
             company = await work.companies.get_for_change(caller.scope, company_id)
+            note_resource("company", company_id, company_id)
             company.require_changeable()
             yield work, company
 

@@ -3,6 +3,7 @@
 import uuid
 from dataclasses import replace
 
+from services.chassis.audit.entries import note_resource
 from services.chassis.errors import require_quota
 from services.chassis.identity import Caller, CreationRequest, TenantScope
 from services.companies.domain.vehicles import NewVehicle, Vehicle
@@ -29,7 +30,9 @@ class VehicleUseCases:
             # Locked, so that creations count one after the other, and none outlives a deletion.
             company = await work.companies.get_for_change(caller.scope, vehicle.company_id)
             if request and (made := await work.vehicles.made_by(caller.scope, request)):
+                note_resource("vehicle", made.vehicle_id, made.company_id)
                 return made
+            note_resource("vehicle", vehicle.vehicle_id, vehicle.company_id)
             company.require_changeable()
             if limit := company.quotas.vehicles_max:
                 used = await work.vehicles.count(TenantScope.company(company.company_id))

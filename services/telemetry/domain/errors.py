@@ -56,6 +56,8 @@ class UploadsSuspended(DomainError):
         super().__init__(
             "The company is suspended.", retry_after_s=retry_after_s, company_id=str(company_id)
         )
+        # The gateway tries again at once what is unavailable; this has Envoy leave it at one try.
+        self.headers = {"x-envoy-ratelimited": "true"}
 
 
 class CompanyRequired(InvalidArgument):

@@ -3,6 +3,7 @@
 import hmac
 import uuid
 
+from services.chassis.audit.entries import note_resource
 from services.telemetry.domain.devices import (
     Credentials,
     DeviceStatus,
@@ -49,6 +50,7 @@ class ClaimUseCases:
             device = await work.credentials.by_claim(claim_hash)
             if device is None or device.hardware_id != hardware_id:
                 raise ClaimCodeInvalid
+            note_resource("device", device.device_id, device.company_id)
             if not self._may_claim(device, nonce):
                 raise ClaimCodeInvalid
             self._require_open(device)
@@ -60,6 +62,8 @@ class ClaimUseCases:
         """Give a device a token for uploads."""
         async with self._registry.begin() as work:
             device = await work.credentials.by_id(device_id)
+            if device is not None:
+                note_resource("device", device_id, device.company_id)
             # An unknown device costs the same comparison.
             expected = (device.secret_hash if device else None) or bytes(32)
             if not hmac.compare_digest(secret_hash(secret), expected) or device is None:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from services.chassis.audit.entries import note_resource
 from services.chassis.errors import RequestIdReused
 from services.chassis.identity import Caller, TenantScope
 from services.telemetry.domain.companies import CompanyStanding
@@ -100,6 +101,7 @@ class DeviceUseCases:
                 device = self._device(registration)
                 await work.devices.add(caller.scope, device, registration)
                 await work.assignments.record(caller.scope, device, device.created_at)
+            note_resource("device", device.device_id, device.company_id)
             return device, await self._ticket(work, caller, device)
 
     async def get_device(self, caller: Caller, device_id: uuid.UUID) -> Device:
@@ -130,6 +132,7 @@ class DeviceUseCases:
             await self._companies.require_vehicle(device.company_id, edit.vehicle_id)
         async with self._registry.begin() as work:
             device = await work.devices.get_for_change(caller.scope, device_id)
+            note_resource("device", device_id, device.company_id)
             changed = device.edited(edit)
             if changed is not device:
                 await work.devices.save(caller.scope, changed)
@@ -141,6 +144,7 @@ class DeviceUseCases:
         """End a device's access."""
         async with self._registry.begin() as work:
             device = await work.devices.disable(caller.scope, device_id)
+            note_resource("device", device_id, device.company_id)
         # After the commit, and again at each call: a revocation that failed is made up for by
         # disabling once more, and tokens that were issued in between end too.
         await self._tokens.revoke(device_id)
@@ -156,11 +160,13 @@ class DeviceUseCases:
         exchanges its secret again.
         """
         device = await self.get_device(caller, device_id)
+        note_resource("device", device_id, device.company_id)
         if device.status is not DeviceStatus.DISABLED:
             return device, None
         standing = await self._companies.require_company(device.company_id)
         async with self._registry.begin() as work:
             device = await work.devices.get_for_change(caller.scope, device_id)
+            note_resource("device", device_id, device.company_id)
             if device.status is not DeviceStatus.DISABLED:
                 return device, None
             await self._require_room(work, caller, standing)

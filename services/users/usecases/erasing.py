@@ -2,6 +2,7 @@
 
 import uuid
 
+from services.chassis.audit.entries import note_resource
 from services.chassis.identity import TenantScope
 from services.users.domain.companies import CompanyState
 from services.users.ports import Clock, Transactions
@@ -37,6 +38,7 @@ class EraseCompanies:
             company_id = await work.erasures.take_next()
             if company_id is None:
                 return False
+            note_resource("company", company_id, company_id)
             scope = TenantScope.company(company_id)
             people = await work.users.list_for_removal(scope, _BATCH_SIZE)
             for user in people:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from services.chassis.audit.entries import note_resource
 from services.chassis.errors import EditConflict, RequestIdReused
 from services.chassis.identity import Caller, CreationRequest, Role, TenantScope
 from services.users.domain.companies import CompanyStanding
@@ -67,7 +68,9 @@ class UserUseCases:
             request = CreationRequest.of(caller.principal_id, new.request_id, user.asked_for)
         async with self._transactions.begin() as work:
             if request and (made := await work.users.made_by(caller.scope, request)):
+                note_resource("user", made.user_id, made.company_id)
                 return made
+            note_resource("user", user.user_id, user.company_id)
             await _require_room(work, caller.scope, standing)
             await work.users.add(caller.scope, user, request)
             await work.events.announce(user)
@@ -101,6 +104,7 @@ class UserUseCases:
         """Change a person's profile or role."""
         async with self._transactions.begin() as work:
             user = await work.users.get_for_change(caller.scope, user_id)
+            note_resource("user", user_id, user.company_id)
             if user_id != caller.principal_id:
                 require_manageable(caller, user.role)
             changed = user.edited(edit, self._clock())
@@ -179,6 +183,7 @@ class UserUseCases:
         """Open a unit of work on somebody else, whose access the caller decides about."""
         async with self._transactions.begin() as work:
             user = await work.users.get_for_change(caller.scope, user_id)
+            note_resource("user", user_id, user.company_id)
             if user_id == caller.principal_id:
                 raise OwnAccount
             require_manageable(caller, user.role)

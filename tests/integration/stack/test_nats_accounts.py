@@ -10,7 +10,7 @@ from nats.aio.client import Client
 from nats.errors import TimeoutError as NatsTimeout
 from nats.js.api import ConsumerConfig
 
-from services.chassis.streams import STREAM, ensure_stream
+from services.chassis.streams import STREAM, ensure_streams
 from services.stack.credentials import SERVICES, new_password
 from services.stack.nats import Nats, NatsOptions
 from services.stack.nats_accounts import nats_account
@@ -57,7 +57,7 @@ async def test_a_service_does_all_that_events_need(url: str, service: str) -> No
     """It makes the stream, publishes its own events, and consumes anybody's."""
     async with connected(url, service) as (client, refused):
         jetstream = client.jetstream(timeout=5)
-        await ensure_stream(jetstream)
+        await ensure_streams(jetstream)
         await jetstream.publish(f"events.{service}.changed", service.encode())
         subscription = await jetstream.pull_subscribe(
             f"events.{service}.>",
@@ -77,7 +77,7 @@ async def test_a_service_hears_one_kind_of_event_from_everybody(url: str) -> Non
     """A wildcard in place of the service's name is as good as the name."""
     async with connected(url, "users") as (client, _):
         jetstream = client.jetstream(timeout=5)
-        await ensure_stream(jetstream)
+        await ensure_streams(jetstream)
         await jetstream.publish("events.users.company_erased", b"gone")
     async with connected(url, "companies") as (client, refused):
         subscription = await client.jetstream(timeout=5).pull_subscribe(
@@ -105,7 +105,7 @@ async def test_a_service_does_not_delete_events(url: str) -> None:
     """The stream's content is out of reach."""
     async with connected(url, "users") as (client, refused):
         jetstream = client.jetstream(timeout=1)
-        await ensure_stream(jetstream)
+        await ensure_streams(jetstream)
         for delete in (jetstream.purge_stream, jetstream.delete_stream):
             with pytest.raises((NatsTimeout, TimeoutError)):
                 await delete(STREAM)

@@ -10,7 +10,6 @@ import pytest
 from services.auth.domain.api_keys import (
     ApiKeyInvalid,
     ApiKeyNotFound,
-    CompanyNotFound,
     CompanyRequired,
     MadeApiKey,
     NewApiKey,
@@ -18,7 +17,7 @@ from services.auth.domain.api_keys import (
 )
 from services.auth.domain.companies import CompanyState
 from services.auth.domain.credentials import Credential
-from services.auth.domain.errors import CompanySuspended, LoginThrottled
+from services.auth.domain.errors import CompanyNotFound, CompanySuspended, LoginThrottled
 from services.auth.domain.sessions import Origin
 from services.chassis.errors import InvalidArgument, QuotaExceeded, RequestIdReused, TokenRevoked
 from services.chassis.identity import Caller, CallerKind, Role

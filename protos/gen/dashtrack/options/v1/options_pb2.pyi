@@ -138,6 +138,40 @@ RESTRICTION_TWO_FACTOR_ENROLLMENT: Restriction.ValueType  # 1
 they enrol an authenticator, confirm it, and refresh their session.
 """
 
+class _Audit:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _AuditEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_Audit.ValueType], builtins.type):
+    DESCRIPTOR: descriptor.EnumDescriptor
+    AUDIT_UNSPECIFIED: _Audit.ValueType  # 0
+    """AUDIT_UNSPECIFIED follows from whether the method has side effects."""
+    AUDIT_ALL: _Audit.ValueType  # 1
+    """AUDIT_ALL is for reads that matter: they are recorded like changes."""
+    AUDIT_REFUSALS: _Audit.ValueType  # 2
+    """AUDIT_REFUSALS records only what was refused: for what succeeds all the
+    time and changes nothing that anybody owns, such as fresh tokens.
+    """
+    AUDIT_NONE: _Audit.ValueType  # 3
+    """AUDIT_NONE records nothing: for what boards send."""
+
+class Audit(_Audit, metaclass=_AuditEnumTypeWrapper):
+    """Audit is which calls of a method leave a record in the audit log. Calls with
+    side effects all do, and calls without (`NO_SIDE_EFFECTS`) don't, unless the
+    method says otherwise.
+    """
+
+AUDIT_UNSPECIFIED: Audit.ValueType  # 0
+"""AUDIT_UNSPECIFIED follows from whether the method has side effects."""
+AUDIT_ALL: Audit.ValueType  # 1
+"""AUDIT_ALL is for reads that matter: they are recorded like changes."""
+AUDIT_REFUSALS: Audit.ValueType  # 2
+"""AUDIT_REFUSALS records only what was refused: for what succeeds all the
+time and changes nothing that anybody owns, such as fresh tokens.
+"""
+AUDIT_NONE: Audit.ValueType  # 3
+"""AUDIT_NONE records nothing: for what boards send."""
+
 @typing.final
 class Access(message.Message):
     """Access states who may call a method. Every method must carry it."""
@@ -216,7 +250,10 @@ class Call(message.Message):
 
 ACCESS_FIELD_NUMBER: builtins.int
 CALL_FIELD_NUMBER: builtins.int
+AUDIT_FIELD_NUMBER: builtins.int
 access: extension_dict._ExtensionFieldDescriptor[descriptor_pb2.MethodOptions, Access]
 """Access states who may call the method."""
 call: extension_dict._ExtensionFieldDescriptor[descriptor_pb2.MethodOptions, Call]
 """Call states how a call of the method behaves."""
+audit: extension_dict._ExtensionFieldDescriptor[descriptor_pb2.MethodOptions, Audit.ValueType]
+"""Audit is which calls of the method are recorded."""

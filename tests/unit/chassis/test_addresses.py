@@ -2,8 +2,8 @@
 
 import pytest
 
-from services.auth.addresses import client_address, user_agent
-from services.auth.domain.sessions import UNKNOWN_ADDRESS
+from services.auth.domain import sessions
+from services.chassis.addresses import UNKNOWN_ADDRESS, client_address, user_agent
 
 FORWARDED = "x-forwarded-for"
 
@@ -51,3 +51,8 @@ def test_a_program_may_say_what_it_is() -> None:
     assert user_agent([("accept", "*/*"), ("user-agent", "curl/8.5.0")]) == "curl/8.5.0"
     assert user_agent([("user-agent", b"\xff")]) == ""
     assert user_agent([]) == ""
+
+
+def test_the_core_of_auth_means_the_same_by_unknown() -> None:
+    """Auth's domain can't import the adapter, so it spells the word itself."""
+    assert sessions.UNKNOWN_ADDRESS == UNKNOWN_ADDRESS

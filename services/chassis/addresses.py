@@ -4,7 +4,8 @@ import ipaddress
 from collections.abc import Iterable
 from urllib.parse import unquote
 
-from services.auth.domain.sessions import UNKNOWN_ADDRESS
+UNKNOWN_ADDRESS = "unknown"
+"""What stands for the address of a call that doesn't show one."""
 
 _FORWARDED_FOR = "x-forwarded-for"
 _USER_AGENT = "user-agent"
@@ -14,7 +15,7 @@ _IPV6_NETWORK_BITS = 64
 def client_address(
     metadata: Iterable[tuple[str, str | bytes]], peer: str, proxies_trusted: int
 ) -> str:
-    """Return the address that failed logins are counted under.
+    """Return the address that a call is counted under, and recorded with.
 
     Each trusted proxy appends the address that it was called from, so the client's own is that far
     from the end; whatever comes before it is the client's invention. Of an IPv6 address only the
