@@ -13,6 +13,7 @@ pytest_plugins = [
     "tests.fixtures.costs",
     "tests.fixtures.company_directory",
     "tests.fixtures.every_service",
+    "tests.fixtures.fleet_site",
     "tests.fixtures.nats",
     "tests.fixtures.otlp",
     "tests.fixtures.people_and_companies",

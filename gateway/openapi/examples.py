@@ -39,6 +39,9 @@ _BY_NAME: Mapping[str, Any] = {
     "new_password": "seven quiet river stones",
     "next_page_token": "",
     "nonce": "AAECAwQFBgcICQoLDA0ODw==",
+    "email_code": "MFRG-GZDF-NBSW-Y3DP",
+    "new_email": "ana.lima@example.com",
+    "odometer_m": "48250000",
     "otpauth_uri": "otpauth://totp/DashTrack:ana@example.com?secret=JBSWY3DPEHPK3PXP&issuer=DashTrack",
     "page_size": 50,
     "page_token": "",
@@ -46,6 +49,7 @@ _BY_NAME: Mapping[str, Any] = {
     "plan_id": "standard",
     "plate": "AB-12-CD",
     "qr_svg": "<svg xmlns='http://www.w3.org/2000/svg'/>",
+    "quota": "vehicles",
     "reason": "TOKEN_EXPIRED",
     "refresh_token": "rt_2b7e151628aed2a6abf7158809cf4f3c",
     "reset_code": "MFRG-GZDF-NBSW-Y3DP",
@@ -59,13 +63,17 @@ _BY_NAME: Mapping[str, Any] = {
     "seq": 17,
     "start_unix_ms": "1772366400000",
     "step_ms": 1000,
+    "team_name": "North",
     "time_zone": "Europe/Lisbon",
     "token": "eyJhbGciOiJFZERTQSJ9.e30.c2lnbmF0dXJl",
     "access_token": "eyJhbGciOiJFZERTQSJ9.e30.c2lnbmF0dXJl",
     "token_type": "Bearer",
     "totp_code": "287082",
+    "type": "overview",
+    "unavailable_parts": ["devices"],
     "update_mask": "displayName",
     "value": 90.5,
+    "vin": "1HGCM82633A004352",
     "etag": "",
 }
 # Where the name alone would say something else.
@@ -143,7 +151,7 @@ def _scalar(field: Field) -> Any:
     if rules(field).string.uuid or field.name.endswith("_id"):
         return _UUID
     if field.type in _LONG:
-        return "1772366400000"
+        return "42"
     if field.type == Field.TYPE_BOOL:
         return False
     if field.type in {Field.TYPE_STRING, Field.TYPE_BYTES}:

@@ -6,10 +6,14 @@ from services.chassis.consumers import Event
 from services.chassis.messaging import Messaging
 from services.chassis.workers import Worker
 from services.companies.codec.events import decode_company_erased
+from services.companies.codec.people import decode_person_change
 from services.companies.usecases.deletions import NoteErased
+from services.companies.usecases.people import CONSUMER as PEOPLE_CONSUMER
+from services.companies.usecases.people import ApplyPersonChange
 
-CONSUMER = "companies-erasures"
+ERASURE_CONSUMER = "companies-erasures"
 COMPANY_ERASED_SUBJECTS = "events.*.company_erased"
+USER_CHANGED_SUBJECT = "events.users.changed"
 
 
 def erasure_consumer(
@@ -26,4 +30,15 @@ def erasure_consumer(
         await note_erased(decode_company_erased(event.payload), service)
         on_noted()
 
-    return messaging.consumer(CONSUMER, COMPANY_ERASED_SUBJECTS, on_company_erased)
+    return messaging.consumer(ERASURE_CONSUMER, COMPANY_ERASED_SUBJECTS, on_company_erased)
+
+
+def people_consumer(messaging: Messaging, apply_change: ApplyPersonChange) -> Worker:
+    """Make the worker that follows what happens to people."""
+
+    async def on_user_changed(event: Event) -> None:
+        change = decode_person_change(event.payload)
+        if change is not None:
+            await apply_change(change)
+
+    return messaging.consumer(PEOPLE_CONSUMER, USER_CHANGED_SUBJECT, on_user_changed)

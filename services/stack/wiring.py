@@ -46,11 +46,17 @@ def _own_wiring(
             "ENCRYPTION_KEY": credentials.encryption_key,
             "SERVICE_SECRETS": json.dumps(dict(credentials.services)),
             "MAILBOX_DIR": str(layout.mailbox),
+            "USERS_TARGET": _target(settings, "users"),
         }
     if name == "users":
         return {
             "BOOTSTRAP_EMAIL": settings.bootstrap_email,
             "COMPANIES_TARGET": _target(settings, "companies"),
+        }
+    if name == "companies":
+        return {
+            "USERS_TARGET": _target(settings, "users"),
+            "TELEMETRY_TARGET": _target(settings, "telemetry"),
         }
     if name == "telemetry":
         return {

@@ -7,6 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import grpc.aio
 from dashtrack.device.v1 import device_link_service_pb2_grpc as link_grpc
+from dashtrack.telemetry.internal.v1.census_service_pb2_grpc import (
+    add_CensusServiceServicer_to_server,
+)
 from dashtrack.telemetry.v1.device_service_pb2_grpc import add_DeviceServiceServicer_to_server
 from dashtrack.telemetry.v1.reading_service_pb2_grpc import add_ReadingServiceServicer_to_server
 
@@ -25,12 +28,14 @@ from services.telemetry.consumers import (
     catch_up_worker,
     companies_consumer,
     erasure_worker,
+    vehicles_consumer,
 )
 from services.telemetry.domain.batches import TimeWindow
-from services.telemetry.grpc_api import devices, links, readings
+from services.telemetry.grpc_api import census, devices, links, readings
 from services.telemetry.settings import TelemetrySettings
 from services.telemetry.storage.batch_store import PostgresBatchStore
 from services.telemetry.storage.boots import PostgresBootAnchors
+from services.telemetry.storage.census import PostgresCensusReader
 from services.telemetry.storage.companies import PostgresCompanies
 from services.telemetry.storage.erasing import PostgresEraser
 from services.telemetry.storage.facts import PostgresFacts
@@ -42,6 +47,7 @@ from services.telemetry.storage.partitions import PostgresPartitions
 from services.telemetry.storage.registry import PostgresRegistry
 from services.telemetry.storage.sensors import PostgresSensors
 from services.telemetry.usecases.assignments import AssignmentUseCases
+from services.telemetry.usecases.census import CountDevices
 from services.telemetry.usecases.claiming import ClaimUseCases
 from services.telemetry.usecases.companies import CompaniesInMemory, FollowCompanies
 from services.telemetry.usecases.device_facts import FactsCache
@@ -51,6 +57,7 @@ from services.telemetry.usecases.reading import ReadingUseCases
 from services.telemetry.usecases.registry import DeviceUseCases
 from services.telemetry.usecases.renewing import TokenRenewals
 from services.telemetry.usecases.uploading import Uploads
+from services.telemetry.usecases.vehicles import DetachDevices
 from services.telemetry.usecases.watching import WatchUseCases
 
 _PARTITIONS_INTERVAL_S = 3600.0
@@ -108,6 +115,8 @@ async def build(runtime: Runtime[TelemetrySettings]) -> App:
         )
         add_DeviceServiceServicer_to_server(device_servicer, server)
         add_ReadingServiceServicer_to_server(reading_servicer, server)
+        counting = CountDevices(PostgresCensusReader(runtime.database), clock)
+        add_CensusServiceServicer_to_server(census.CensusServicer(counting), server)
 
     return App(
         service_names=[
@@ -115,6 +124,7 @@ async def build(runtime: Runtime[TelemetrySettings]) -> App:
             links.HTTP_SERVICE_NAME,
             devices.SERVICE_NAME,
             readings.SERVICE_NAME,
+            census.SERVICE_NAME,
         ],
         register=register,
         workers=[
@@ -123,6 +133,9 @@ async def build(runtime: Runtime[TelemetrySettings]) -> App:
             Worker("commit-hints", neighbours.hints.run),
             OutboxRelay(runtime.database, runtime.messaging).worker,
             *follow_companies,
+            vehicles_consumer(
+                runtime.messaging, DetachDevices(PostgresRegistry(runtime.database), clock)
+            ),
         ],
         drain=[write_path.queue.drain],
         hot_methods=links.HOT_METHODS,

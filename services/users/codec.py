@@ -1,12 +1,14 @@
 """People between protobuf and the domain; pure functions, the only place that knows both."""
 
 import uuid
+from collections.abc import Sequence
 from datetime import datetime
 
 from dashtrack.companies.internal.v1.directory_service_pb2 import (
     CompanyStanding as CompanyStandingMessage,
 )
 from dashtrack.companies.v1 import company_events_pb2, company_pb2
+from dashtrack.users.internal.v1 import people_service_pb2
 from dashtrack.users.v1 import user_events_pb2, user_service_pb2
 from google.protobuf.field_mask_pb2 import FieldMask
 
@@ -26,7 +28,14 @@ from services.users.domain.lists import (
     UserQuery,
     words_of,
 )
-from services.users.domain.people import LANGUAGE_CODE_DEFAULT, NewUser, Status, User, UserEdit
+from services.users.domain.people import (
+    LANGUAGE_CODE_DEFAULT,
+    NewUser,
+    PeopleCount,
+    Status,
+    User,
+    UserEdit,
+)
 from services.users.usecases.people import UserPage
 
 _STATUS_NUMBERS = {
@@ -149,6 +158,31 @@ def encode_user(user: User) -> user_service_pb2.User:
         delete_time=encode_time(user.delete_time) if user.delete_time else None,
         purge_time=encode_time(user.purge_time) if user.purge_time else None,
         invite_time=encode_time(user.invite_time),
+        email_verified=user.email_verified,
+    )
+
+
+def encode_standing(user: User) -> people_service_pb2.PersonStanding:
+    """Write what other services need to know of a person."""
+    return people_service_pb2.PersonStanding(
+        user_id=str(user.user_id),
+        role=ROLE_NUMBERS[user.role],
+        active=user.has_access,
+        version=user.version,
+    )
+
+
+def encode_counts(counts: Sequence[PeopleCount]) -> people_service_pb2.CountPeopleResponse:
+    """Write how many people a company has."""
+    return people_service_pb2.CountPeopleResponse(
+        counts=[
+            people_service_pb2.PeopleCount(
+                role=ROLE_NUMBERS[count.role],
+                active=count.status is Status.ACTIVE,
+                people=count.people,
+            )
+            for count in counts
+        ]
     )
 
 

@@ -9,7 +9,7 @@ from typing import Protocol
 from services.chassis.identity import CreationRequest, TenantScope
 from services.users.domain.companies import CompanyStanding
 from services.users.domain.lists import ListPosition, UserQuery
-from services.users.domain.people import User
+from services.users.domain.people import PeopleCount, User
 
 Clock = Callable[[], datetime]
 """Tells the time, in UTC."""
@@ -67,6 +67,9 @@ class UserRepository(Protocol):
         self, scope: TenantScope, query: UserQuery, after: ListPosition | None, limit: int
     ) -> Sequence[User]:
         """Read people whom the query matches in its order, from the first one behind `after`."""
+
+    async def count_people(self, scope: TenantScope) -> Sequence[PeopleCount]:
+        """Count people by role and status, in this order; deleted ones don't count."""
 
     async def save(self, scope: TenantScope, user: User) -> None:
         """Store the next version of a person.

@@ -1,15 +1,17 @@
 """Who may call what, and whose data they reach: every RPC of the protos, with every caller."""
 
 import uuid
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
 import pytest
 from dashtrack.audit.v1 import audit_service_pb2 as audit
 from dashtrack.auth.v1 import api_key_service_pb2 as api_keys
-from dashtrack.companies.v1 import company_pb2
+from dashtrack.companies.v1 import assignment_service_pb2 as assignments
 from dashtrack.companies.v1 import company_service_pb2 as companies
+from dashtrack.companies.v1 import dashboard_service_pb2 as dashboards
+from dashtrack.companies.v1 import team_service_pb2 as teams
 from dashtrack.companies.v1 import vehicle_service_pb2 as vehicles
 from dashtrack.options.v1 import options_pb2
 from dashtrack.telemetry.v1 import device_service_pb2 as devices
@@ -17,18 +19,34 @@ from dashtrack.telemetry.v1 import reading_service_pb2 as readings
 from dashtrack.users.v1 import user_service_pb2 as users
 from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.descriptor_pb2 import MethodOptions
-from google.protobuf.message import Message
 from grpc import StatusCode
 
 from services.chassis.identity import Role
+from tests.fixtures.reaches import (
+    Reach,
+    of_company,
+    of_device,
+    of_team,
+    of_user,
+    renamed_device,
+    renamed_team,
+    renamed_user,
+    translated_company,
+)
 from tests.fixtures.rpcs import RPCS
 from tests.fixtures.two_tenants import (
+    ADD_TEAM_MEMBER,
+    ASSIGN_PERSON,
+    CREATE_TEAM,
     CREATE_USER,
     CREATE_VEHICLE,
     REGISTER_DEVICE,
     Tenant,
     TwoTenants,
+    new_assignment,
     new_device,
+    new_member,
+    new_team,
     new_user,
     new_vehicle,
 )
@@ -118,51 +136,20 @@ def test_restricted_tokens_open_what_is_open_to_them(world: TwoTenants, path: st
             assert outcome.reason == "TWO_FACTOR_ENROLLMENT_REQUIRED"
 
 
-def renamed_user(tenant: Tenant) -> Message:
-    """Ask for a driver's new name."""
-    return users.UpdateUserRequest(user=users.User(user_id=tenant.user_id, display_name="Rui"))
-
-
-def renamed_device(tenant: Tenant) -> Message:
-    """Ask for a device's new name."""
-    device = devices.Device(device_id=tenant.device_id, display_name="Van 7")
-    return devices.UpdateDeviceRequest(device=device)
-
-
-def translated_company(tenant: Tenant) -> Message:
-    """Ask for a company's language."""
-    company = company_pb2.Company(company_id=tenant.company_id, language_code="pt")
-    return companies.UpdateCompanyRequest(company=company)
-
-
 # What answers about something that is there: the device has sent nothing yet, the person was
-# invited a moment ago.
-FOUND = frozenset({"", "SENSOR_NOT_FOUND", "INVITATION_THROTTLED"})
-
-
-@dataclass(frozen=True)
-class Reach:
-    """How a method is asked for something of a tenant, and how it denies that it exists."""
-
-    request: Callable[[Tenant], Message]
-    reason: str
-
-
-def of_company(request_type: Callable[..., Message]) -> Reach:
-    """Describe a method that is given a company."""
-    return Reach(lambda tenant: request_type(company_id=tenant.company_id), "COMPANY_NOT_FOUND")
-
-
-def of_user(request_type: Callable[..., Message]) -> Reach:
-    """Describe a method that is given a person."""
-    return Reach(lambda tenant: request_type(user_id=tenant.user_id), "USER_NOT_FOUND")
-
-
-def of_device(request_type: Callable[..., Message], **more: str) -> Reach:
-    """Describe a method that is given a device."""
-    return Reach(
-        lambda tenant: request_type(device_id=tenant.device_id, **more), "DEVICE_NOT_FOUND"
-    )
+# invited a moment ago, is in another team by now or in none, somebody is on the vehicle, the
+# version is another one.
+FOUND = frozenset(
+    {
+        "",
+        "EDIT_CONFLICT",
+        "INVITATION_THROTTLED",
+        "MEMBERSHIP_NOT_FOUND",
+        "PERSON_HAS_TEAM",
+        "SENSOR_NOT_FOUND",
+        "VEHICLE_ASSIGNED",
+    }
+)
 
 
 REACHES: Mapping[str, Reach] = {
@@ -186,6 +173,47 @@ REACHES: Mapping[str, Reach] = {
         "VEHICLE_NOT_FOUND",
     ),
     "/dashtrack.companies.v1.VehicleService/ListVehicles": of_company(vehicles.ListVehiclesRequest),
+    "/dashtrack.companies.v1.VehicleService/UpdateVehicle": Reach(
+        lambda tenant: vehicles.UpdateVehicleRequest(
+            vehicle=vehicles.Vehicle(vehicle_id=tenant.vehicle_id, odometer_m=7)
+        ),
+        "VEHICLE_NOT_FOUND",
+    ),
+    "/dashtrack.companies.v1.VehicleService/DeleteVehicle": Reach(
+        lambda tenant: vehicles.DeleteVehicleRequest(vehicle_id=tenant.vehicle_id),
+        "VEHICLE_NOT_FOUND",
+    ),
+    CREATE_TEAM: Reach(new_team, "COMPANY_NOT_FOUND"),
+    "/dashtrack.companies.v1.TeamService/GetTeam": of_team(teams.GetTeamRequest),
+    "/dashtrack.companies.v1.TeamService/ListTeams": of_company(teams.ListTeamsRequest),
+    "/dashtrack.companies.v1.TeamService/UpdateTeam": Reach(renamed_team, "TEAM_NOT_FOUND"),
+    ADD_TEAM_MEMBER: Reach(new_member, "TEAM_NOT_FOUND"),
+    "/dashtrack.companies.v1.TeamService/ListTeamMemberships": of_team(
+        teams.ListTeamMembershipsRequest
+    ),
+    "/dashtrack.companies.v1.TeamService/TransferTeamMember": Reach(
+        lambda tenant: teams.TransferTeamMemberRequest(
+            team_id=tenant.team_id, user_id=tenant.user_id, to_team_id=tenant.other_team_id
+        ),
+        "TEAM_NOT_FOUND",
+    ),
+    "/dashtrack.companies.v1.TeamService/RemoveTeamMember": of_team(
+        teams.RemoveTeamMemberRequest, user_id=str(uuid.uuid4())
+    ),
+    # With another version's etag, so that the team stays for the tests that follow.
+    "/dashtrack.companies.v1.TeamService/DeleteTeam": of_team(teams.DeleteTeamRequest, etag="none"),
+    ASSIGN_PERSON: Reach(new_assignment, "VEHICLE_NOT_FOUND"),
+    "/dashtrack.companies.v1.AssignmentService/ListAssignments": Reach(
+        lambda tenant: assignments.ListAssignmentsRequest(vehicle_id=tenant.vehicle_id),
+        "VEHICLE_NOT_FOUND",
+    ),
+    "/dashtrack.companies.v1.AssignmentService/EndAssignment": Reach(
+        lambda tenant: assignments.EndAssignmentRequest(assignment_id=tenant.assignment_id),
+        "ASSIGNMENT_NOT_FOUND",
+    ),
+    "/dashtrack.companies.v1.DashboardService/GetDashboard": of_company(
+        dashboards.GetDashboardRequest, type="overview"
+    ),
     "/dashtrack.audit.v1.AuditService/ListAuditRecords": of_company(audit.ListAuditRecordsRequest),
     "/dashtrack.audit.v1.AuditService/ExportAuditRecords": of_company(
         audit.ExportAuditRecordsRequest
@@ -249,7 +277,7 @@ def reaching() -> list[Any]:
 def test_members_reach_their_own_company_alone(world: TwoTenants, path: str, role: Role) -> None:
     """Own things answer; foreign things answer exactly as things that do not exist."""
     reach = REACHES[path]
-    unknown = Tenant(*(str(uuid.uuid4()) for _ in range(4)))
+    unknown = Tenant(*(str(uuid.uuid4()) for _ in fields(Tenant)))
 
     for tenant in (world.foreign, unknown):
         outcome = world.outcome(path, reach.request(tenant), role)
@@ -270,6 +298,9 @@ LISTS = {
     "/dashtrack.users.v1.UserService/ListUsers": "users",
     "/dashtrack.companies.v1.CompanyService/ListCompanies": "companies",
     "/dashtrack.companies.v1.VehicleService/ListVehicles": "vehicles",
+    "/dashtrack.companies.v1.TeamService/ListTeams": "teams",
+    "/dashtrack.companies.v1.TeamService/ListTeamMemberships": "memberships",
+    "/dashtrack.companies.v1.AssignmentService/ListAssignments": "assignments",
     "/dashtrack.telemetry.v1.DeviceService/ListDevices": "devices",
 }
 

@@ -4,6 +4,7 @@ from dashtrack.companies.internal.v1 import directory_service_pb2
 
 from services.companies.codec.companies import STATE_NUMBERS
 from services.companies.codec.quotas import encode_quotas
+from services.companies.codec.vehicles import STATUS_NUMBERS
 from services.companies.domain.companies import Company
 from services.companies.domain.vehicles import Vehicle
 
@@ -20,4 +21,6 @@ def encode_company_standing(company: Company) -> directory_service_pb2.CompanySt
 
 def encode_vehicle_standing(vehicle: Vehicle) -> directory_service_pb2.VehicleStanding:
     """Write what other services need to know of a vehicle."""
-    return directory_service_pb2.VehicleStanding(vehicle_id=str(vehicle.vehicle_id))
+    return directory_service_pb2.VehicleStanding(
+        vehicle_id=str(vehicle.vehicle_id), status=STATUS_NUMBERS[vehicle.status]
+    )

@@ -28,14 +28,14 @@ class CompanyNameTaken(DomainError):
 
 
 class CompanyRequired(InvalidArgument):
-    """A vehicle belongs to a company, and the caller has none that could be meant."""
+    """What is asked for is a company's, and the caller has none that could be meant."""
 
     reason = "COMPANY_REQUIRED"
 
-    def __init__(self) -> None:
+    def __init__(self, field: str) -> None:
         """Point at the field."""
-        message = "A vehicle belongs to a company."
-        super().__init__(message, violations=[FieldViolation("vehicle.company_id", message)])
+        message = "A company has to be named."
+        super().__init__(message, violations=[FieldViolation(field, message)])
 
 
 class VehicleNotFound(DomainError):

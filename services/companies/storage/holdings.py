@@ -6,10 +6,22 @@ import sqlalchemy as sa
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from services.chassis.identity import TenantScope
-from services.companies.storage.tables import VehicleRow
+from services.companies.storage.tables import (
+    AssignmentRow,
+    MembershipRow,
+    PersonRow,
+    TeamRow,
+    VehicleRow,
+)
 from services.companies.storage.tables.base import CompaniesModel
 
-HOLDINGS: Sequence[type[CompaniesModel]] = (VehicleRow,)
+HOLDINGS: Sequence[type[CompaniesModel]] = (
+    VehicleRow,
+    TeamRow,
+    MembershipRow,
+    AssignmentRow,
+    PersonRow,
+)
 """The tables with a `company_id` of what a company has, those that refer to others first."""
 
 

@@ -34,6 +34,10 @@ class PostgresCompanies:
         """Take in how a company stands; False if that was known, or something newer is."""
         async with self._database.transaction() as session:
             await lock_company(session, standing.company_id)
+            if standing.state.gone:
+                # Before the table is read: two who want it alone must not hold it both.
+                await session.execute(sa.text(_PATIENCE))
+                await session.execute(sa.text(_ALONE))
             erasure = await session.get(ErasureRow, standing.company_id)
             if erasure is not None:
                 # The end is final, whatever comes late.
@@ -41,8 +45,6 @@ class PostgresCompanies:
                     await announce_erased(session, standing.company_id, now)
                 return False
             if standing.state.gone:
-                await session.execute(sa.text(_PATIENCE))
-                await session.execute(sa.text(_ALONE))
                 session.add(ErasureRow(company_id=standing.company_id, requested_at=now))
             return await _upsert(session, standing, now)
 

@@ -29,7 +29,7 @@ from services.users.domain.lists import (
     search_text,
     sort_name,
 )
-from services.users.domain.people import Status, User
+from services.users.domain.people import PeopleCount, Status, User
 from services.users.storage.erasures import PostgresCompanyErasures, is_erased, lock_company
 from services.users.storage.tables import EMAIL_KEY, UserRow
 
@@ -97,6 +97,18 @@ class PostgresUserRepository:
             here, there = sa.tuple_(key, user_id), (after.key, after.user_id)
             statement = statement.where(here < there if query.order.descending else here > there)
         return [_user(row) for row in await self._session.exec(statement)]
+
+    async def count_people(self, scope: TenantScope) -> Sequence[PeopleCount]:
+        """Count people by role and status."""
+        role, status = col(UserRow.role), col(UserRow.status)
+        query = (
+            sa.select(role, status, sa.func.count())
+            .where(_within(scope), col(UserRow.delete_time).is_(None))
+            .group_by(role, status)
+            .order_by(role.collate("C"), status.collate("C"))
+        )
+        rows = await self._session.execute(query)
+        return [PeopleCount(Role(role), Status(status), count) for role, status, count in rows]
 
     async def save(self, scope: TenantScope, user: User) -> None:
         """Store the next version of a person."""
@@ -239,6 +251,7 @@ def _user(row: UserRow) -> User:
         update_time=row.update_time,
         # A row of an older version of the service has none.
         invite_time=row.invite_time or row.create_time,
+        email_verified=row.email_verified,
         delete_time=row.delete_time,
         purge_time=row.purge_time,
     )

@@ -6,11 +6,13 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from services.chassis.database import Database
+from services.chassis.identity import TenantScope
 from services.chassis.migrations import migrate
 from services.companies.ports.store import Transactions
 from services.companies.settings import CompaniesSettings
 from services.companies.storage import MIGRATIONS
 from services.companies.storage.store import PostgresTransactions
+from tests.contract.companies.fleets import new_scope
 from tests.fixtures.companies_fakes import FakeTransactions
 from tests.fixtures.postgres import FreshDatabase, PostgresServer
 from tests.fixtures.running import run_async
@@ -47,3 +49,9 @@ def transactions(request: pytest.FixtureRequest) -> Transactions:
     if request.param == "fake":
         return FakeTransactions()
     return PostgresTransactions(request.getfixturevalue("database"))
+
+
+@pytest.fixture
+async def scope(transactions: Transactions) -> TenantScope:
+    """The scope of a company that is stored."""
+    return await new_scope(transactions)

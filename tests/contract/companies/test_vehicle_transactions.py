@@ -7,17 +7,26 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.chassis.errors import RequestIdReused
+from services.chassis.errors import EditConflict, RequestIdReused
 from services.chassis.identity import CreationRequest, TenantScope
 from services.chassis.ids import new_id
 from services.companies.domain.companies import Company, NewCompany
 from services.companies.domain.errors import CompanyNotFound, PlateTaken, VehicleNotFound
-from services.companies.domain.vehicles import NewVehicle, Vehicle
+from services.companies.domain.search import words_of
+from services.companies.domain.vehicle_lists import VehicleOrder, VehiclePosition, VehicleQuery
+from services.companies.domain.vehicles import (
+    NewVehicle,
+    Vehicle,
+    VehicleEdit,
+    VehicleStatus,
+    VehicleType,
+)
 from services.companies.ports.store import Transactions
 from tests.fixtures.companies_fake_plans import first_plans
 
 EVERYTHING = TenantScope.everything()
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
+LATER = datetime(2026, 1, 3, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -30,9 +39,15 @@ async def company_id(transactions: Transactions) -> uuid.UUID:
     return company.company_id
 
 
-def vehicle(company_id: uuid.UUID, plate: str = "AA-01-BB") -> Vehicle:
+def vehicle(
+    company_id: uuid.UUID,
+    plate: str = "AA-01-BB",
+    name: str = "Carrinha 車",
+    kind: VehicleType = VehicleType.VAN,
+    odometer_m: int = 5,
+) -> Vehicle:
     """Make a vehicle."""
-    new = NewVehicle(company_id, plate, "Carrinha 車")
+    new = NewVehicle(company_id, plate, name, kind, odometer_m=odometer_m, vin="1HGCM82633A004352")
     return Vehicle.create(new, vehicle_id=new_id(), now=NOW)
 
 
@@ -63,7 +78,7 @@ async def test_scopes_hide_others(transactions: Transactions, company_id: uuid.U
     async with transactions.begin() as work:
         with pytest.raises(VehicleNotFound):
             await work.vehicles.get(scope, foreign.vehicle_id)
-        assert not await work.vehicles.list_after(scope, None, 10)
+        assert not await work.vehicles.list_after(scope, VehicleQuery(), None, 10)
         with pytest.raises(CompanyNotFound):
             await work.vehicles.add(scope, vehicle(company_id, "CC01"))
 
@@ -90,15 +105,96 @@ async def test_plates_are_unique_within_a_company(
     assert refusal.value.metadata == {"plate": "AA-01-BB"}
 
 
-async def test_lists_go_on_after_an_id(transactions: Transactions, company_id: uuid.UUID) -> None:
-    """Lists are in the order of ids and bounded."""
-    made = [await stored(transactions, vehicle(company_id, f"AA0{n}")) for n in range(4)]
+@pytest.mark.parametrize("direction", ["", " desc"])
+@pytest.mark.parametrize("field", ["create_time", "display_name", "plate", "odometer_m"])
+async def test_lists_go_on_after_a_position(
+    transactions: Transactions, company_id: uuid.UUID, field: str, direction: str
+) -> None:
+    """Pages of any order hold everything once, in the order that the domain says."""
+    order = VehicleOrder.parse(f"{field}{direction}")
+    names = ["Émile", "adam", "Zoë", "adam", "車"]
+    made = [
+        await stored(transactions, vehicle(company_id, f"A{9 - n} 0{n}", name, odometer_m=n % 2))
+        for n, name in enumerate(names)
+    ]
+    scope, query = TenantScope.company(company_id), VehicleQuery(order=order)
+
+    found: list[Vehicle] = []
+    after = None
+    async with transactions.begin() as work:
+        while page := await work.vehicles.list_after(scope, query, after, 2):
+            found += page
+            after = VehiclePosition(order.key(page[-1]), page[-1].vehicle_id)
+
+    down = order.descending
+    assert found == sorted(made, key=lambda one: (order.key(one), one.vehicle_id), reverse=down)
+
+
+async def test_lists_hold_what_the_query_matches(
+    transactions: Transactions, company_id: uuid.UUID
+) -> None:
+    """Each filter leaves out what it should, and wildcards are letters like others."""
+    van = await stored(transactions, vehicle(company_id, "AA-01", "100% São", VehicleType.VAN))
+    bus = await stored(transactions, vehicle(company_id, "AA-02", "Ônibus_7", VehicleType.BUS))
     scope = TenantScope.company(company_id)
 
+    async def listed(query: VehicleQuery) -> list[Vehicle]:
+        async with transactions.begin() as work:
+            return list(await work.vehicles.list_after(scope, query, None, 10))
+
+    assert await listed(VehicleQuery(words=words_of("SAO %"))) == [van]
+    assert await listed(VehicleQuery(words=words_of("s_7"))) == [bus]
+    assert await listed(VehicleQuery(words=words_of("aa02"))) == [bus]
+    assert await listed(VehicleQuery(type=VehicleType.VAN)) == [van]
+    assert await listed(VehicleQuery(status=VehicleStatus.ACTIVE)) == [van, bus]
+    assert await listed(VehicleQuery(status=VehicleStatus.RETIRED)) == []
+    assert await listed(VehicleQuery(team_id=new_id())) == []
+    assert await listed(VehicleQuery(assigned_to=new_id())) == []
+
+
+async def test_versions_follow_one_another(
+    transactions: Transactions, company_id: uuid.UUID
+) -> None:
+    """The next version is stored, for whom the vehicle exists; another one is not."""
+    made = await stored(transactions, vehicle(company_id))
+    await stored(transactions, vehicle(company_id, "CC01"))
+    scope = TenantScope.company(company_id)
+    edit = VehicleEdit(type=VehicleType.BUS, status=VehicleStatus.RETIRED, odometer_m=9)
+    second = made.edited(edit, LATER)
+
     async with transactions.begin() as work:
-        assert await work.vehicles.list_after(scope, None, 3) == made[:3]
-        assert await work.vehicles.list_after(scope, made[1].vehicle_id, 10) == made[2:]
-        assert await work.vehicles.list_after(EVERYTHING, made[2].vehicle_id, 10) == made[3:]
+        with pytest.raises(EditConflict):
+            await work.vehicles.save(TenantScope.company(new_id()), second)
+        await work.vehicles.save(scope, second)
+    async with transactions.begin() as work:
+        assert await work.vehicles.get_for_change(scope, made.vehicle_id) == second
+        with pytest.raises(EditConflict):
+            await work.vehicles.save(scope, second)
+    with pytest.raises(PlateTaken) as refusal:
+        async with transactions.begin() as work:
+            await work.vehicles.save(scope, second.edited(VehicleEdit(plate="CC01"), LATER))
+    assert refusal.value.metadata == {"plate": "CC01"}
+
+
+async def test_what_is_removed_is_gone_with_its_request(
+    transactions: Transactions, company_id: uuid.UUID
+) -> None:
+    """A plate is free again, and the request that made the vehicle would make another."""
+    made = vehicle(company_id)
+    request = CreationRequest.of(new_id(), new_id(), made.asked_for)
+    scope = TenantScope.company(company_id)
+    async with transactions.begin() as work:
+        await work.vehicles.add(scope, made, request)
+        await work.vehicles.remove(TenantScope.company(new_id()), made.vehicle_id)
+    async with transactions.begin() as work:
+        assert await work.vehicles.get(scope, made.vehicle_id) == made
+        await work.vehicles.remove(scope, made.vehicle_id)
+
+    async with transactions.begin() as work:
+        assert await work.vehicles.made_by(scope, request) is None
+        with pytest.raises(VehicleNotFound):
+            await work.vehicles.get_for_change(scope, made.vehicle_id)
+        await work.vehicles.add(scope, vehicle(company_id), request)
 
 
 async def test_requests_are_remembered(transactions: Transactions, company_id: uuid.UUID) -> None:

@@ -10,6 +10,7 @@ from services.companies.domain.companies import Company, CompanyEdit, CompanySta
 from services.companies.domain.demands import AlertDefaults, SecuritySettings
 from services.companies.domain.errors import CompanyNotFound, PlanNotFound, PlanRetired
 from services.companies.domain.plans import PlanEdit
+from services.companies.domain.vehicle_lists import VehicleQuery
 from services.companies.domain.vehicles import NewVehicle
 from tests.fixtures.companies_fakes import CompaniesOnFakes
 from tests.fixtures.users_fakes import caller_with
@@ -211,8 +212,8 @@ async def test_a_smaller_plan_takes_nothing_away(fakes: CompaniesOnFakes) -> Non
 
     await fakes.companies.update_company(MASTER, company.company_id, CompanyEdit(plan_id="starter"))
 
-    page = await fakes.vehicles.list_vehicles(admin, company_id=None, after=None, limit=100)
-    assert len(page.items) == 11
+    page = await fakes.vehicles.list_vehicles(admin, VehicleQuery(), after=None, limit=100)
+    assert len(page.vehicles) == 11
     with pytest.raises(QuotaExceeded) as refusal:
         await fakes.vehicles.create_vehicle(admin, NewVehicle(None, "AA-11"))
     assert refusal.value.metadata["used"] == "11"

@@ -14,6 +14,7 @@ from services.companies.domain.errors import (
     PlateTaken,
     VehicleNotFound,
 )
+from services.companies.domain.vehicle_lists import VehicleQuery
 from services.companies.domain.vehicles import NewVehicle
 from tests.fixtures.companies_fakes import CompaniesOnFakes
 from tests.fixtures.users_fakes import caller_with
@@ -63,7 +64,7 @@ async def test_foreign_companies_get_no_vehicles(fakes: CompaniesOnFakes) -> Non
             await fakes.vehicles.create_vehicle(member(own), NewVehicle(company_id, "AA01"))
         with pytest.raises(CompanyNotFound):
             await fakes.vehicles.list_vehicles(
-                member(own), company_id=company_id, after=None, limit=10
+                member(own), VehicleQuery(company_id=company_id), after=None, limit=10
             )
 
 
@@ -94,23 +95,21 @@ async def test_repeated_requests_make_one_vehicle(fakes: CompaniesOnFakes) -> No
 async def test_vehicle_lists_keep_to_companies(fakes: CompaniesOnFakes) -> None:
     """Members list their own; a master all, or one company's; pages go on."""
     own, foreign = await have(fakes, "Own"), await have(fakes, "Foreign")
-    create = fakes.vehicles.create_vehicle
+    create, listing = fakes.vehicles.create_vehicle, fakes.vehicles.list_vehicles
     ours = [await create(MASTER, NewVehicle(own.company_id, f"AA0{n}")) for n in range(3)]
     theirs = await create(MASTER, NewVehicle(foreign.company_id, "BB01"))
 
-    first = await fakes.vehicles.list_vehicles(member(own), company_id=None, after=None, limit=2)
-    rest = await fakes.vehicles.list_vehicles(
-        member(own), company_id=own.company_id, after=first.next_after, limit=2
-    )
-    every = await fakes.vehicles.list_vehicles(MASTER, company_id=None, after=None, limit=10)
-    one = await fakes.vehicles.list_vehicles(
-        MASTER, company_id=foreign.company_id, after=None, limit=10
-    )
+    first = await listing(member(own), VehicleQuery(), after=None, limit=2)
+    of_own = VehicleQuery(company_id=own.company_id)
+    rest = await listing(member(own), of_own, after=first.next_after, limit=2)
+    every = await listing(MASTER, VehicleQuery(), after=None, limit=10)
+    of_foreign = VehicleQuery(company_id=foreign.company_id)
+    one = await listing(MASTER, of_foreign, after=None, limit=10)
 
-    assert [*first.items, *rest.items] == ours
+    assert [*first.vehicles, *rest.vehicles] == ours
     assert rest.next_after is None
-    assert every.items == [*ours, theirs]
-    assert one.items == [theirs]
+    assert every.vehicles == [*ours, theirs]
+    assert one.vehicles == [theirs]
 
 
 async def test_vehicles_are_found_in_their_company_alone(fakes: CompaniesOnFakes) -> None:

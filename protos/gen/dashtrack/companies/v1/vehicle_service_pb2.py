@@ -25,10 +25,11 @@ _sym_db = _symbol_database.Default()
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from dashtrack.options.v1 import options_pb2 as dashtrack_dot_options_dot_v1_dot_options__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
+from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n,dashtrack/companies/v1/vehicle_service.proto\x12\x16\x64\x61shtrack.companies.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\"dashtrack/options/v1/options.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x87\x02\n\x07Vehicle\x12\x1f\n\nvehicle_id\x18\x01 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12\x1f\n\ncompany_id\x18\x02 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12\x39\n\x05plate\x18\x03 \x01(\tB*\xbaH\'r\"2 ^[A-Za-z0-9][A-Za-z0-9 -]{0,15}$\xd8\x01\x01\x12\x1d\n\x0c\x64isplay_name\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12/\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xc6\x01\n\x14\x43reateVehicleRequest\x12\x38\n\x07vehicle\x18\x01 \x01(\x0b\x32\x1f.dashtrack.companies.v1.VehicleB\x06\xbaH\x03\xc8\x01\x01\x12\x1f\n\nrequest_id\x18\x02 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01:S\xbaHP\x1aN\n\x17\x63reate_vehicle.required\x12\x19vehicle.plate is required\x1a\x18this.vehicle.plate != \'\'\"1\n\x11GetVehicleRequest\x12\x1c\n\nvehicle_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"s\n\x13ListVehiclesRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08\x12\x1f\n\ncompany_id\x18\x03 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\"b\n\x14ListVehiclesResponse\x12\x31\n\x08vehicles\x18\x01 \x03(\x0b\x32\x1f.dashtrack.companies.v1.Vehicle\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xb7\x03\n\x0eVehicleService\x12\x84\x01\n\rCreateVehicle\x12,.dashtrack.companies.v1.CreateVehicleRequest\x1a\x1f.dashtrack.companies.v1.Vehicle\"$\xa2\xbb\x18\t\x08\x02\x12\x03\x01\x02\x03\x18\x02\x82\xd3\xe4\x93\x02\x11\"\x0c/v1/vehicles:\x01*\x12\x8b\x01\n\nGetVehicle\x12).dashtrack.companies.v1.GetVehicleRequest\x1a\x1f.dashtrack.companies.v1.Vehicle\"1\x90\x02\x01\xa2\xbb\x18\t\x08\x02\x12\x03\x01\x02\x03\x18\x02\x82\xd3\xe4\x93\x02\x1b\x12\x19/v1/vehicles/{vehicle_id}\x12\x8f\x01\n\x0cListVehicles\x12+.dashtrack.companies.v1.ListVehiclesRequest\x1a,.dashtrack.companies.v1.ListVehiclesResponse\"$\x90\x02\x01\xa2\xbb\x18\t\x08\x02\x12\x03\x01\x02\x03\x18\x02\x82\xd3\xe4\x93\x02\x0e\x12\x0c/v1/vehiclesb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n,dashtrack/companies/v1/vehicle_service.proto\x12\x16\x64\x61shtrack.companies.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\"dashtrack/options/v1/options.proto\x1a\x1cgoogle/api/annotations.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9d\x06\n\x07Vehicle\x12\x1f\n\nvehicle_id\x18\x01 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12\x1f\n\ncompany_id\x18\x02 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12\x39\n\x05plate\x18\x03 \x01(\tB*\xbaH\'r\"2 ^[A-Za-z0-9][A-Za-z0-9 -]{0,15}$\xd8\x01\x01\x12\x1d\n\x0c\x64isplay_name\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12/\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\x04\x65tag\x18\x07 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12<\n\x04type\x18\x08 \x01(\x0e\x32$.dashtrack.companies.v1.Vehicle.TypeB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12@\n\x06status\x18\t \x01(\x0e\x32&.dashtrack.companies.v1.Vehicle.StatusB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12!\n\nodometer_m\x18\n \x01(\x03\x42\r\xbaH\n\"\x08\x18\x80\xc8\xaf\xa0%(\x00\x12\x36\n\x03vin\x18\x0b \x01(\tB)\xbaH&r$2\"^([A-HJ-NPR-Za-hj-npr-z0-9]{17})?$\x12\x1c\n\x07team_id\x18\x0c \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\"\x9f\x01\n\x04Type\x12\x14\n\x10TYPE_UNSPECIFIED\x10\x00\x12\x0c\n\x08TYPE_CAR\x10\x01\x12\x0c\n\x08TYPE_VAN\x10\x02\x12\x0e\n\nTYPE_TRUCK\x10\x03\x12\x0c\n\x08TYPE_BUS\x10\x04\x12\x13\n\x0fTYPE_MOTORCYCLE\x10\x05\x12\x10\n\x0cTYPE_TRAILER\x10\x06\x12\x10\n\x0cTYPE_MACHINE\x10\x07\x12\x0e\n\nTYPE_OTHER\x10\x08\"b\n\x06Status\x12\x16\n\x12STATUS_UNSPECIFIED\x10\x00\x12\x11\n\rSTATUS_ACTIVE\x10\x01\x12\x19\n\x15STATUS_IN_MAINTENANCE\x10\x02\x12\x12\n\x0eSTATUS_RETIRED\x10\x03\"\xc6\x01\n\x14\x43reateVehicleRequest\x12\x38\n\x07vehicle\x18\x01 \x01(\x0b\x32\x1f.dashtrack.companies.v1.VehicleB\x06\xbaH\x03\xc8\x01\x01\x12\x1f\n\nrequest_id\x18\x02 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01:S\xbaHP\x1aN\n\x17\x63reate_vehicle.required\x12\x19vehicle.plate is required\x1a\x18this.vehicle.plate != \'\'\"1\n\x11GetVehicleRequest\x12\x1c\n\nvehicle_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"\x82\x03\n\x13ListVehiclesRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x10\x12\x1f\n\ncompany_id\x18\x03 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12@\n\x06status\x18\x04 \x01(\x0e\x32&.dashtrack.companies.v1.Vehicle.StatusB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12<\n\x04type\x18\x05 \x01(\x0e\x32$.dashtrack.companies.v1.Vehicle.TypeB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x1c\n\x07team_id\x18\x06 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12\x16\n\x05query\x18\x07 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12W\n\x08order_by\x18\x08 \x01(\tBE\xbaHBr@2>^((create_time|display_name|plate|odometer_m)( (asc|desc))?)?$\"b\n\x14ListVehiclesResponse\x12\x31\n\x08vehicles\x18\x01 \x03(\x0b\x32\x1f.dashtrack.companies.v1.Vehicle\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xa2\x01\n\x14UpdateVehicleRequest\x12\x38\n\x07vehicle\x18\x01 \x01(\x0b\x32\x1f.dashtrack.companies.v1.VehicleB\x06\xbaH\x03\xc8\x01\x01\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x1f\n\x17\x61llow_odometer_decrease\x18\x03 \x01(\x08\"K\n\x14\x44\x65leteVehicleRequest\x12\x1c\n\nvehicle_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x15\n\x04\x65tag\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18@\"\x17\n\x15\x44\x65leteVehicleResponse2\xff\x05\n\x0eVehicleService\x12\x84\x01\n\rCreateVehicle\x12,.dashtrack.companies.v1.CreateVehicleRequest\x1a\x1f.dashtrack.companies.v1.Vehicle\"$\xa2\xbb\x18\t\x08\x02\x12\x03\x01\x02\x03\x18\x02\x82\xd3\xe4\x93\x02\x11\"\x0c/v1/vehicles:\x01*\x12\x8d\x01\n\nGetVehicle\x12).dashtrack.companies.v1.GetVehicleRequest\x1a\x1f.dashtrack.companies.v1.Vehicle\"3\x90\x02\x01\xa2\xbb\x18\x0b\x08\x02\x12\x05\x01\x02\x03\x04\x05\x18\x02\x82\xd3\xe4\x93\x02\x1b\x12\x19/v1/vehicles/{vehicle_id}\x12\x91\x01\n\x0cListVehicles\x12+.dashtrack.companies.v1.ListVehiclesRequest\x1a,.dashtrack.companies.v1.ListVehiclesResponse\"&\x90\x02\x01\xa2\xbb\x18\x0b\x08\x02\x12\x05\x01\x02\x03\x04\x05\x18\x02\x82\xd3\xe4\x93\x02\x0e\x12\x0c/v1/vehicles\x12\xa2\x01\n\rUpdateVehicle\x12,.dashtrack.companies.v1.UpdateVehicleRequest\x1a\x1f.dashtrack.companies.v1.Vehicle\"B\x90\x02\x02\xa2\xbb\x18\t\x08\x02\x12\x03\x01\x02\x03\x18\x02\x82\xd3\xe4\x93\x02,2!/v1/vehicles/{vehicle.vehicle_id}:\x07vehicle\x12\x9c\x01\n\rDeleteVehicle\x12,.dashtrack.companies.v1.DeleteVehicleRequest\x1a-.dashtrack.companies.v1.DeleteVehicleResponse\".\xa2\xbb\x18\t\x08\x02\x12\x03\x01\x02\x03\x18\x02\x82\xd3\xe4\x93\x02\x1b*\x19/v1/vehicles/{vehicle_id}b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -43,6 +44,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_VEHICLE'].fields_by_name['plate']._serialized_options = b'\272H\'r\"2 ^[A-Za-z0-9][A-Za-z0-9 -]{0,15}$\330\001\001'
   _globals['_VEHICLE'].fields_by_name['display_name']._loaded_options = None
   _globals['_VEHICLE'].fields_by_name['display_name']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_VEHICLE'].fields_by_name['etag']._loaded_options = None
+  _globals['_VEHICLE'].fields_by_name['etag']._serialized_options = b'\272H\004r\002\030@'
+  _globals['_VEHICLE'].fields_by_name['type']._loaded_options = None
+  _globals['_VEHICLE'].fields_by_name['type']._serialized_options = b'\272H\005\202\001\002\020\001'
+  _globals['_VEHICLE'].fields_by_name['status']._loaded_options = None
+  _globals['_VEHICLE'].fields_by_name['status']._serialized_options = b'\272H\005\202\001\002\020\001'
+  _globals['_VEHICLE'].fields_by_name['odometer_m']._loaded_options = None
+  _globals['_VEHICLE'].fields_by_name['odometer_m']._serialized_options = b'\272H\n\"\010\030\200\310\257\240%(\000'
+  _globals['_VEHICLE'].fields_by_name['vin']._loaded_options = None
+  _globals['_VEHICLE'].fields_by_name['vin']._serialized_options = b'\272H&r$2\"^([A-HJ-NPR-Za-hj-npr-z0-9]{17})?$'
+  _globals['_VEHICLE'].fields_by_name['team_id']._loaded_options = None
+  _globals['_VEHICLE'].fields_by_name['team_id']._serialized_options = b'\272H\010r\003\260\001\001\330\001\001'
   _globals['_CREATEVEHICLEREQUEST'].fields_by_name['vehicle']._loaded_options = None
   _globals['_CREATEVEHICLEREQUEST'].fields_by_name['vehicle']._serialized_options = b'\272H\003\310\001\001'
   _globals['_CREATEVEHICLEREQUEST'].fields_by_name['request_id']._loaded_options = None
@@ -54,25 +67,55 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTVEHICLESREQUEST'].fields_by_name['page_size']._loaded_options = None
   _globals['_LISTVEHICLESREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\007\032\005\030\350\007(\000'
   _globals['_LISTVEHICLESREQUEST'].fields_by_name['page_token']._loaded_options = None
-  _globals['_LISTVEHICLESREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\005r\003\030\200\010'
+  _globals['_LISTVEHICLESREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\005r\003\030\200\020'
   _globals['_LISTVEHICLESREQUEST'].fields_by_name['company_id']._loaded_options = None
   _globals['_LISTVEHICLESREQUEST'].fields_by_name['company_id']._serialized_options = b'\272H\010r\003\260\001\001\330\001\001'
+  _globals['_LISTVEHICLESREQUEST'].fields_by_name['status']._loaded_options = None
+  _globals['_LISTVEHICLESREQUEST'].fields_by_name['status']._serialized_options = b'\272H\005\202\001\002\020\001'
+  _globals['_LISTVEHICLESREQUEST'].fields_by_name['type']._loaded_options = None
+  _globals['_LISTVEHICLESREQUEST'].fields_by_name['type']._serialized_options = b'\272H\005\202\001\002\020\001'
+  _globals['_LISTVEHICLESREQUEST'].fields_by_name['team_id']._loaded_options = None
+  _globals['_LISTVEHICLESREQUEST'].fields_by_name['team_id']._serialized_options = b'\272H\010r\003\260\001\001\330\001\001'
+  _globals['_LISTVEHICLESREQUEST'].fields_by_name['query']._loaded_options = None
+  _globals['_LISTVEHICLESREQUEST'].fields_by_name['query']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_LISTVEHICLESREQUEST'].fields_by_name['order_by']._loaded_options = None
+  _globals['_LISTVEHICLESREQUEST'].fields_by_name['order_by']._serialized_options = b'\272HBr@2>^((create_time|display_name|plate|odometer_m)( (asc|desc))?)?$'
+  _globals['_UPDATEVEHICLEREQUEST'].fields_by_name['vehicle']._loaded_options = None
+  _globals['_UPDATEVEHICLEREQUEST'].fields_by_name['vehicle']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_DELETEVEHICLEREQUEST'].fields_by_name['vehicle_id']._loaded_options = None
+  _globals['_DELETEVEHICLEREQUEST'].fields_by_name['vehicle_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_DELETEVEHICLEREQUEST'].fields_by_name['etag']._loaded_options = None
+  _globals['_DELETEVEHICLEREQUEST'].fields_by_name['etag']._serialized_options = b'\272H\004r\002\030@'
   _globals['_VEHICLESERVICE'].methods_by_name['CreateVehicle']._loaded_options = None
   _globals['_VEHICLESERVICE'].methods_by_name['CreateVehicle']._serialized_options = b'\242\273\030\t\010\002\022\003\001\002\003\030\002\202\323\344\223\002\021\"\014/v1/vehicles:\001*'
   _globals['_VEHICLESERVICE'].methods_by_name['GetVehicle']._loaded_options = None
-  _globals['_VEHICLESERVICE'].methods_by_name['GetVehicle']._serialized_options = b'\220\002\001\242\273\030\t\010\002\022\003\001\002\003\030\002\202\323\344\223\002\033\022\031/v1/vehicles/{vehicle_id}'
+  _globals['_VEHICLESERVICE'].methods_by_name['GetVehicle']._serialized_options = b'\220\002\001\242\273\030\013\010\002\022\005\001\002\003\004\005\030\002\202\323\344\223\002\033\022\031/v1/vehicles/{vehicle_id}'
   _globals['_VEHICLESERVICE'].methods_by_name['ListVehicles']._loaded_options = None
-  _globals['_VEHICLESERVICE'].methods_by_name['ListVehicles']._serialized_options = b'\220\002\001\242\273\030\t\010\002\022\003\001\002\003\030\002\202\323\344\223\002\016\022\014/v1/vehicles'
-  _globals['_VEHICLE']._serialized_start=201
-  _globals['_VEHICLE']._serialized_end=464
-  _globals['_CREATEVEHICLEREQUEST']._serialized_start=467
-  _globals['_CREATEVEHICLEREQUEST']._serialized_end=665
-  _globals['_GETVEHICLEREQUEST']._serialized_start=667
-  _globals['_GETVEHICLEREQUEST']._serialized_end=716
-  _globals['_LISTVEHICLESREQUEST']._serialized_start=718
-  _globals['_LISTVEHICLESREQUEST']._serialized_end=833
-  _globals['_LISTVEHICLESRESPONSE']._serialized_start=835
-  _globals['_LISTVEHICLESRESPONSE']._serialized_end=933
-  _globals['_VEHICLESERVICE']._serialized_start=936
-  _globals['_VEHICLESERVICE']._serialized_end=1375
+  _globals['_VEHICLESERVICE'].methods_by_name['ListVehicles']._serialized_options = b'\220\002\001\242\273\030\013\010\002\022\005\001\002\003\004\005\030\002\202\323\344\223\002\016\022\014/v1/vehicles'
+  _globals['_VEHICLESERVICE'].methods_by_name['UpdateVehicle']._loaded_options = None
+  _globals['_VEHICLESERVICE'].methods_by_name['UpdateVehicle']._serialized_options = b'\220\002\002\242\273\030\t\010\002\022\003\001\002\003\030\002\202\323\344\223\002,2!/v1/vehicles/{vehicle.vehicle_id}:\007vehicle'
+  _globals['_VEHICLESERVICE'].methods_by_name['DeleteVehicle']._loaded_options = None
+  _globals['_VEHICLESERVICE'].methods_by_name['DeleteVehicle']._serialized_options = b'\242\273\030\t\010\002\022\003\001\002\003\030\002\202\323\344\223\002\033*\031/v1/vehicles/{vehicle_id}'
+  _globals['_VEHICLE']._serialized_start=235
+  _globals['_VEHICLE']._serialized_end=1032
+  _globals['_VEHICLE_TYPE']._serialized_start=773
+  _globals['_VEHICLE_TYPE']._serialized_end=932
+  _globals['_VEHICLE_STATUS']._serialized_start=934
+  _globals['_VEHICLE_STATUS']._serialized_end=1032
+  _globals['_CREATEVEHICLEREQUEST']._serialized_start=1035
+  _globals['_CREATEVEHICLEREQUEST']._serialized_end=1233
+  _globals['_GETVEHICLEREQUEST']._serialized_start=1235
+  _globals['_GETVEHICLEREQUEST']._serialized_end=1284
+  _globals['_LISTVEHICLESREQUEST']._serialized_start=1287
+  _globals['_LISTVEHICLESREQUEST']._serialized_end=1673
+  _globals['_LISTVEHICLESRESPONSE']._serialized_start=1675
+  _globals['_LISTVEHICLESRESPONSE']._serialized_end=1773
+  _globals['_UPDATEVEHICLEREQUEST']._serialized_start=1776
+  _globals['_UPDATEVEHICLEREQUEST']._serialized_end=1938
+  _globals['_DELETEVEHICLEREQUEST']._serialized_start=1940
+  _globals['_DELETEVEHICLEREQUEST']._serialized_end=2015
+  _globals['_DELETEVEHICLERESPONSE']._serialized_start=2017
+  _globals['_DELETEVEHICLERESPONSE']._serialized_end=2040
+  _globals['_VEHICLESERVICE']._serialized_start=2043
+  _globals['_VEHICLESERVICE']._serialized_end=2810
 # @@protoc_insertion_point(module_scope)

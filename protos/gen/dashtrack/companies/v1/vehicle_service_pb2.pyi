@@ -5,9 +5,11 @@ Vehicles of a company."""
 
 from collections import abc as abc
 from google.protobuf import descriptor as descriptor
+from google.protobuf import field_mask_pb2 as field_mask_pb2
 from google.protobuf import message as message
 from google.protobuf import timestamp_pb2 as timestamp_pb2
 from google.protobuf.internal import containers as containers
+from google.protobuf.internal import enum_type_wrapper as enum_type_wrapper
 import builtins as builtins
 import sys
 import typing as typing
@@ -25,12 +27,92 @@ class Vehicle(message.Message):
 
     DESCRIPTOR: descriptor.Descriptor
 
+    class _Type:
+        ValueType = typing.NewType("ValueType", builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _TypeEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[Vehicle._Type.ValueType], builtins.type):
+        DESCRIPTOR: descriptor.EnumDescriptor
+        TYPE_UNSPECIFIED: Vehicle._Type.ValueType  # 0
+        """TYPE_UNSPECIFIED is never stored: a vehicle is `TYPE_OTHER` by default."""
+        TYPE_CAR: Vehicle._Type.ValueType  # 1
+        """TYPE_CAR carries people."""
+        TYPE_VAN: Vehicle._Type.ValueType  # 2
+        """TYPE_VAN carries goods, up to 3.5 t."""
+        TYPE_TRUCK: Vehicle._Type.ValueType  # 3
+        """TYPE_TRUCK carries goods, above 3.5 t."""
+        TYPE_BUS: Vehicle._Type.ValueType  # 4
+        """TYPE_BUS carries many people."""
+        TYPE_MOTORCYCLE: Vehicle._Type.ValueType  # 5
+        """TYPE_MOTORCYCLE has two or three wheels."""
+        TYPE_TRAILER: Vehicle._Type.ValueType  # 6
+        """TYPE_TRAILER is drawn by another vehicle."""
+        TYPE_MACHINE: Vehicle._Type.ValueType  # 7
+        """TYPE_MACHINE works rather than carries, such as a digger."""
+        TYPE_OTHER: Vehicle._Type.ValueType  # 8
+        """TYPE_OTHER is none of these."""
+
+    class Type(_Type, metaclass=_TypeEnumTypeWrapper):
+        """Type is what kind of vehicle it is."""
+
+    TYPE_UNSPECIFIED: Vehicle.Type.ValueType  # 0
+    """TYPE_UNSPECIFIED is never stored: a vehicle is `TYPE_OTHER` by default."""
+    TYPE_CAR: Vehicle.Type.ValueType  # 1
+    """TYPE_CAR carries people."""
+    TYPE_VAN: Vehicle.Type.ValueType  # 2
+    """TYPE_VAN carries goods, up to 3.5 t."""
+    TYPE_TRUCK: Vehicle.Type.ValueType  # 3
+    """TYPE_TRUCK carries goods, above 3.5 t."""
+    TYPE_BUS: Vehicle.Type.ValueType  # 4
+    """TYPE_BUS carries many people."""
+    TYPE_MOTORCYCLE: Vehicle.Type.ValueType  # 5
+    """TYPE_MOTORCYCLE has two or three wheels."""
+    TYPE_TRAILER: Vehicle.Type.ValueType  # 6
+    """TYPE_TRAILER is drawn by another vehicle."""
+    TYPE_MACHINE: Vehicle.Type.ValueType  # 7
+    """TYPE_MACHINE works rather than carries, such as a digger."""
+    TYPE_OTHER: Vehicle.Type.ValueType  # 8
+    """TYPE_OTHER is none of these."""
+
+    class _Status:
+        ValueType = typing.NewType("ValueType", builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _StatusEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[Vehicle._Status.ValueType], builtins.type):
+        DESCRIPTOR: descriptor.EnumDescriptor
+        STATUS_UNSPECIFIED: Vehicle._Status.ValueType  # 0
+        """STATUS_UNSPECIFIED is never stored: a vehicle is `STATUS_ACTIVE` by default."""
+        STATUS_ACTIVE: Vehicle._Status.ValueType  # 1
+        """STATUS_ACTIVE is in use."""
+        STATUS_IN_MAINTENANCE: Vehicle._Status.ValueType  # 2
+        """STATUS_IN_MAINTENANCE is at a workshop; people stay assigned to it."""
+        STATUS_RETIRED: Vehicle._Status.ValueType  # 3
+        """STATUS_RETIRED is out of use: neither people nor devices are assigned to it."""
+
+    class Status(_Status, metaclass=_StatusEnumTypeWrapper):
+        """Status is what a vehicle may be used for."""
+
+    STATUS_UNSPECIFIED: Vehicle.Status.ValueType  # 0
+    """STATUS_UNSPECIFIED is never stored: a vehicle is `STATUS_ACTIVE` by default."""
+    STATUS_ACTIVE: Vehicle.Status.ValueType  # 1
+    """STATUS_ACTIVE is in use."""
+    STATUS_IN_MAINTENANCE: Vehicle.Status.ValueType  # 2
+    """STATUS_IN_MAINTENANCE is at a workshop; people stay assigned to it."""
+    STATUS_RETIRED: Vehicle.Status.ValueType  # 3
+    """STATUS_RETIRED is out of use: neither people nor devices are assigned to it."""
+
     VEHICLE_ID_FIELD_NUMBER: builtins.int
     COMPANY_ID_FIELD_NUMBER: builtins.int
     PLATE_FIELD_NUMBER: builtins.int
     DISPLAY_NAME_FIELD_NUMBER: builtins.int
     CREATE_TIME_FIELD_NUMBER: builtins.int
     UPDATE_TIME_FIELD_NUMBER: builtins.int
+    ETAG_FIELD_NUMBER: builtins.int
+    TYPE_FIELD_NUMBER: builtins.int
+    STATUS_FIELD_NUMBER: builtins.int
+    ODOMETER_M_FIELD_NUMBER: builtins.int
+    VIN_FIELD_NUMBER: builtins.int
+    TEAM_ID_FIELD_NUMBER: builtins.int
     vehicle_id: builtins.str
     """Output only. VehicleId identifies the vehicle, a UUID."""
     company_id: builtins.str
@@ -43,6 +125,24 @@ class Vehicle(message.Message):
     """
     display_name: builtins.str
     """DisplayName is how the vehicle is shown, up to 100 characters; the plate by default."""
+    etag: builtins.str
+    """Etag changes with each change. Sent with an update, it must be current;
+    left empty, the last writer wins.
+    """
+    type: Vehicle.Type.ValueType
+    """Type is what kind of vehicle it is; `TYPE_OTHER` by default."""
+    status: Vehicle.Status.ValueType
+    """Status is what the vehicle may be used for; `STATUS_ACTIVE` by default."""
+    odometer_m: builtins.int
+    """OdometerM is how far the vehicle has gone, in metres. It never goes back, unless
+    an update says that the reading before was wrong.
+    """
+    vin: builtins.str
+    """Vin is the vehicle identification number by ISO 3779, 17 characters without `I`,
+    `O` and `Q`, stored in capitals; empty if none is known.
+    """
+    team_id: builtins.str
+    """TeamId is the team that the vehicle belongs to, a UUID; empty if there is none."""
     @builtins.property
     def create_time(self) -> timestamp_pb2.Timestamp:
         """Output only. CreateTime is when the vehicle was added."""
@@ -60,10 +160,16 @@ class Vehicle(message.Message):
         display_name: builtins.str = ...,
         create_time: timestamp_pb2.Timestamp | None = ...,
         update_time: timestamp_pb2.Timestamp | None = ...,
+        etag: builtins.str = ...,
+        type: Vehicle.Type.ValueType = ...,
+        status: Vehicle.Status.ValueType = ...,
+        odometer_m: builtins.int = ...,
+        vin: builtins.str = ...,
+        team_id: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["create_time", b"create_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["company_id", b"company_id", "create_time", b"create_time", "display_name", b"display_name", "plate", b"plate", "update_time", b"update_time", "vehicle_id", b"vehicle_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["company_id", b"company_id", "create_time", b"create_time", "display_name", b"display_name", "etag", b"etag", "odometer_m", b"odometer_m", "plate", b"plate", "status", b"status", "team_id", b"team_id", "type", b"type", "update_time", b"update_time", "vehicle_id", b"vehicle_id", "vin", b"vin"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -124,22 +230,50 @@ class ListVehiclesRequest(message.Message):
     PAGE_SIZE_FIELD_NUMBER: builtins.int
     PAGE_TOKEN_FIELD_NUMBER: builtins.int
     COMPANY_ID_FIELD_NUMBER: builtins.int
+    STATUS_FIELD_NUMBER: builtins.int
+    TYPE_FIELD_NUMBER: builtins.int
+    TEAM_ID_FIELD_NUMBER: builtins.int
+    QUERY_FIELD_NUMBER: builtins.int
+    ORDER_BY_FIELD_NUMBER: builtins.int
     page_size: builtins.int
     """PageSize is the most vehicles to return; 50 if 0, 1,000 at most."""
     page_token: builtins.str
-    """PageToken is `next_page_token` of the page before, with the same filters."""
+    """PageToken is `next_page_token` of the page before, with the same filters
+    and order.
+    """
     company_id: builtins.str
     """CompanyId restricts to one company. Defaults to the caller's; `master` sees all."""
+    status: Vehicle.Status.ValueType
+    """Status restricts to vehicles with this status."""
+    type: Vehicle.Type.ValueType
+    """Type restricts to vehicles of this type."""
+    team_id: builtins.str
+    """TeamId restricts to the vehicles of a team, a UUID."""
+    query: builtins.str
+    """Query restricts to vehicles in whose name or plate each of its words occurs, also
+    within a word; case, accents, and spaces and dashes of plates don't count. At most
+    100 characters.
+    """
+    order_by: builtins.str
+    """OrderBy is `create_time`, `display_name`, `plate` or `odometer_m`, alone or
+    followed by ` asc` or ` desc`. Case and accents of names don't count. Defaults to
+    `create_time`.
+    """
     def __init__(
         self,
         *,
         page_size: builtins.int = ...,
         page_token: builtins.str = ...,
         company_id: builtins.str = ...,
+        status: Vehicle.Status.ValueType = ...,
+        type: Vehicle.Type.ValueType = ...,
+        team_id: builtins.str = ...,
+        query: builtins.str = ...,
+        order_by: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["company_id", b"company_id", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["company_id", b"company_id", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "query", b"query", "status", b"status", "team_id", b"team_id", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -166,5 +300,79 @@ class ListVehiclesResponse(message.Message):
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
     _ClearFieldArgType: _TypeAlias = typing.Literal["next_page_token", b"next_page_token", "vehicles", b"vehicles"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class UpdateVehicleRequest(message.Message):
+    """UpdateVehicleRequest changes a vehicle."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    VEHICLE_FIELD_NUMBER: builtins.int
+    UPDATE_MASK_FIELD_NUMBER: builtins.int
+    ALLOW_ODOMETER_DECREASE_FIELD_NUMBER: builtins.int
+    allow_odometer_decrease: builtins.bool
+    """AllowOdometerDecrease lets the odometer go back, since the reading before was wrong."""
+    @builtins.property
+    def vehicle(self) -> Vehicle:
+        """Required. Vehicle has the vehicle's id and the new values."""
+
+    @builtins.property
+    def update_mask(self) -> field_mask_pb2.FieldMask:
+        """UpdateMask names the fields to change: `plate`, `display_name`, `type`, `status`,
+        `odometer_m`, `vin`, `team_id`. Left out, those set in `vehicle` are changed. A
+        field that is named and empty gets its default; a plate can't be empty.
+        """
+
+    def __init__(
+        self,
+        *,
+        vehicle: Vehicle | None = ...,
+        update_mask: field_mask_pb2.FieldMask | None = ...,
+        allow_odometer_decrease: builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = typing.Literal["update_mask", b"update_mask", "vehicle", b"vehicle"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["allow_odometer_decrease", b"allow_odometer_decrease", "update_mask", b"update_mask", "vehicle", b"vehicle"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class DeleteVehicleRequest(message.Message):
+    """DeleteVehicleRequest names a vehicle."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    VEHICLE_ID_FIELD_NUMBER: builtins.int
+    ETAG_FIELD_NUMBER: builtins.int
+    vehicle_id: builtins.str
+    """Required. VehicleId is the vehicle's id."""
+    etag: builtins.str
+    """Etag, if set, must be current."""
+    def __init__(
+        self,
+        *,
+        vehicle_id: builtins.str = ...,
+        etag: builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["etag", b"etag", "vehicle_id", b"vehicle_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class DeleteVehicleResponse(message.Message):
+    """DeleteVehicleResponse is empty."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...

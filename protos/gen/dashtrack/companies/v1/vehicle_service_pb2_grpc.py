@@ -50,6 +50,16 @@ class VehicleServiceStub:
                 request_serializer=dashtrack_dot_companies_dot_v1_dot_vehicle__service__pb2.ListVehiclesRequest.SerializeToString,
                 response_deserializer=dashtrack_dot_companies_dot_v1_dot_vehicle__service__pb2.ListVehiclesResponse.FromString,
                 _registered_method=True)
+        self.UpdateVehicle = channel.unary_unary(
+                '/dashtrack.companies.v1.VehicleService/UpdateVehicle',
+                request_serializer=dashtrack_dot_companies_dot_v1_dot_vehicle__service__pb2.UpdateVehicleRequest.SerializeToString,
+                response_deserializer=dashtrack_dot_companies_dot_v1_dot_vehicle__service__pb2.Vehicle.FromString,
+                _registered_method=True)
+        self.DeleteVehicle = channel.unary_unary(
+                '/dashtrack.companies.v1.VehicleService/DeleteVehicle',
+                request_serializer=dashtrack_dot_companies_dot_v1_dot_vehicle__service__pb2.DeleteVehicleRequest.SerializeToString,
+                response_deserializer=dashtrack_dot_companies_dot_v1_dot_vehicle__service__pb2.DeleteVehicleResponse.FromString,
+                _registered_method=True)
 
 
 class VehicleServiceServicer:
@@ -59,14 +69,16 @@ class VehicleServiceServicer:
     def CreateVehicle(self, request, context):
         """CreateVehicle adds a vehicle.
 
-        Errors: PLATE_TAKEN, COMPANY_NOT_FOUND, COMPANY_REQUIRED, REQUEST_ID_REUSED.
+        Errors: PLATE_TAKEN, COMPANY_NOT_FOUND, COMPANY_REQUIRED, TEAM_NOT_FOUND,
+        REQUEST_ID_REUSED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetVehicle(self, request, context):
-        """GetVehicle returns a vehicle.
+        """GetVehicle returns a vehicle. For drivers and helpers only the one that they
+        are assigned to exists.
 
         Errors: VEHICLE_NOT_FOUND.
         """
@@ -75,9 +87,31 @@ class VehicleServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListVehicles(self, request, context):
-        """ListVehicles lists a company's vehicles, oldest first.
+        """ListVehicles lists vehicles, oldest first unless told otherwise; for drivers and
+        helpers the one that they are assigned to. Going on from page to page skips none
+        and repeats none, whichever are added meanwhile.
 
         Errors: PAGE_TOKEN_INVALID, COMPANY_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateVehicle(self, request, context):
+        """UpdateVehicle changes a vehicle.
+
+        Errors: VEHICLE_NOT_FOUND, PLATE_TAKEN, TEAM_NOT_FOUND, ODOMETER_DECREASED,
+        VEHICLE_ASSIGNED (it would be retired), UPDATE_MASK_INVALID, EDIT_CONFLICT.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteVehicle(self, request, context):
+        """DeleteVehicle removes a vehicle to which nobody is assigned, and takes its devices
+        off it. Its plate is free again; its assignments stay in the history.
+
+        Errors: VEHICLE_NOT_FOUND, VEHICLE_ASSIGNED, EDIT_CONFLICT.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -100,6 +134,16 @@ def add_VehicleServiceServicer_to_server(servicer, server):
                     servicer.ListVehicles,
                     request_deserializer=dashtrack_dot_companies_dot_v1_dot_vehicle__service__pb2.ListVehiclesRequest.FromString,
                     response_serializer=dashtrack_dot_companies_dot_v1_dot_vehicle__service__pb2.ListVehiclesResponse.SerializeToString,
+            ),
+            'UpdateVehicle': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateVehicle,
+                    request_deserializer=dashtrack_dot_companies_dot_v1_dot_vehicle__service__pb2.UpdateVehicleRequest.FromString,
+                    response_serializer=dashtrack_dot_companies_dot_v1_dot_vehicle__service__pb2.Vehicle.SerializeToString,
+            ),
+            'DeleteVehicle': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteVehicle,
+                    request_deserializer=dashtrack_dot_companies_dot_v1_dot_vehicle__service__pb2.DeleteVehicleRequest.FromString,
+                    response_serializer=dashtrack_dot_companies_dot_v1_dot_vehicle__service__pb2.DeleteVehicleResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -184,6 +228,60 @@ class VehicleService:
             '/dashtrack.companies.v1.VehicleService/ListVehicles',
             dashtrack_dot_companies_dot_v1_dot_vehicle__service__pb2.ListVehiclesRequest.SerializeToString,
             dashtrack_dot_companies_dot_v1_dot_vehicle__service__pb2.ListVehiclesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateVehicle(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dashtrack.companies.v1.VehicleService/UpdateVehicle',
+            dashtrack_dot_companies_dot_v1_dot_vehicle__service__pb2.UpdateVehicleRequest.SerializeToString,
+            dashtrack_dot_companies_dot_v1_dot_vehicle__service__pb2.Vehicle.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteVehicle(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dashtrack.companies.v1.VehicleService/DeleteVehicle',
+            dashtrack_dot_companies_dot_v1_dot_vehicle__service__pb2.DeleteVehicleRequest.SerializeToString,
+            dashtrack_dot_companies_dot_v1_dot_vehicle__service__pb2.DeleteVehicleResponse.FromString,
             options,
             channel_credentials,
             insecure,

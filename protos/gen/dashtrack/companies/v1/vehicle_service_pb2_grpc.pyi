@@ -19,17 +19,33 @@ class VehicleServiceStub:
     CreateVehicle: aio.UnaryUnaryMultiCallable[vehicle_service_pb2.CreateVehicleRequest, vehicle_service_pb2.Vehicle]
     """CreateVehicle adds a vehicle.
 
-    Errors: PLATE_TAKEN, COMPANY_NOT_FOUND, COMPANY_REQUIRED, REQUEST_ID_REUSED.
+    Errors: PLATE_TAKEN, COMPANY_NOT_FOUND, COMPANY_REQUIRED, TEAM_NOT_FOUND,
+    REQUEST_ID_REUSED.
     """
     GetVehicle: aio.UnaryUnaryMultiCallable[vehicle_service_pb2.GetVehicleRequest, vehicle_service_pb2.Vehicle]
-    """GetVehicle returns a vehicle.
+    """GetVehicle returns a vehicle. For drivers and helpers only the one that they
+    are assigned to exists.
 
     Errors: VEHICLE_NOT_FOUND.
     """
     ListVehicles: aio.UnaryUnaryMultiCallable[vehicle_service_pb2.ListVehiclesRequest, vehicle_service_pb2.ListVehiclesResponse]
-    """ListVehicles lists a company's vehicles, oldest first.
+    """ListVehicles lists vehicles, oldest first unless told otherwise; for drivers and
+    helpers the one that they are assigned to. Going on from page to page skips none
+    and repeats none, whichever are added meanwhile.
 
     Errors: PAGE_TOKEN_INVALID, COMPANY_NOT_FOUND.
+    """
+    UpdateVehicle: aio.UnaryUnaryMultiCallable[vehicle_service_pb2.UpdateVehicleRequest, vehicle_service_pb2.Vehicle]
+    """UpdateVehicle changes a vehicle.
+
+    Errors: VEHICLE_NOT_FOUND, PLATE_TAKEN, TEAM_NOT_FOUND, ODOMETER_DECREASED,
+    VEHICLE_ASSIGNED (it would be retired), UPDATE_MASK_INVALID, EDIT_CONFLICT.
+    """
+    DeleteVehicle: aio.UnaryUnaryMultiCallable[vehicle_service_pb2.DeleteVehicleRequest, vehicle_service_pb2.DeleteVehicleResponse]
+    """DeleteVehicle removes a vehicle to which nobody is assigned, and takes its devices
+    off it. Its plate is free again; its assignments stay in the history.
+
+    Errors: VEHICLE_NOT_FOUND, VEHICLE_ASSIGNED, EDIT_CONFLICT.
     """
 
 class VehicleServiceServicer(metaclass=abc_1.ABCMeta):
@@ -43,7 +59,8 @@ class VehicleServiceServicer(metaclass=abc_1.ABCMeta):
     ) -> abc.Awaitable[vehicle_service_pb2.Vehicle]:
         """CreateVehicle adds a vehicle.
 
-        Errors: PLATE_TAKEN, COMPANY_NOT_FOUND, COMPANY_REQUIRED, REQUEST_ID_REUSED.
+        Errors: PLATE_TAKEN, COMPANY_NOT_FOUND, COMPANY_REQUIRED, TEAM_NOT_FOUND,
+        REQUEST_ID_REUSED.
         """
 
     @abc_1.abstractmethod
@@ -52,7 +69,8 @@ class VehicleServiceServicer(metaclass=abc_1.ABCMeta):
         request: vehicle_service_pb2.GetVehicleRequest,
         context: aio.ServicerContext[vehicle_service_pb2.GetVehicleRequest, abc.Awaitable[vehicle_service_pb2.Vehicle]],
     ) -> abc.Awaitable[vehicle_service_pb2.Vehicle]:
-        """GetVehicle returns a vehicle.
+        """GetVehicle returns a vehicle. For drivers and helpers only the one that they
+        are assigned to exists.
 
         Errors: VEHICLE_NOT_FOUND.
         """
@@ -63,9 +81,35 @@ class VehicleServiceServicer(metaclass=abc_1.ABCMeta):
         request: vehicle_service_pb2.ListVehiclesRequest,
         context: aio.ServicerContext[vehicle_service_pb2.ListVehiclesRequest, abc.Awaitable[vehicle_service_pb2.ListVehiclesResponse]],
     ) -> abc.Awaitable[vehicle_service_pb2.ListVehiclesResponse]:
-        """ListVehicles lists a company's vehicles, oldest first.
+        """ListVehicles lists vehicles, oldest first unless told otherwise; for drivers and
+        helpers the one that they are assigned to. Going on from page to page skips none
+        and repeats none, whichever are added meanwhile.
 
         Errors: PAGE_TOKEN_INVALID, COMPANY_NOT_FOUND.
+        """
+
+    @abc_1.abstractmethod
+    def UpdateVehicle(
+        self,
+        request: vehicle_service_pb2.UpdateVehicleRequest,
+        context: aio.ServicerContext[vehicle_service_pb2.UpdateVehicleRequest, abc.Awaitable[vehicle_service_pb2.Vehicle]],
+    ) -> abc.Awaitable[vehicle_service_pb2.Vehicle]:
+        """UpdateVehicle changes a vehicle.
+
+        Errors: VEHICLE_NOT_FOUND, PLATE_TAKEN, TEAM_NOT_FOUND, ODOMETER_DECREASED,
+        VEHICLE_ASSIGNED (it would be retired), UPDATE_MASK_INVALID, EDIT_CONFLICT.
+        """
+
+    @abc_1.abstractmethod
+    def DeleteVehicle(
+        self,
+        request: vehicle_service_pb2.DeleteVehicleRequest,
+        context: aio.ServicerContext[vehicle_service_pb2.DeleteVehicleRequest, abc.Awaitable[vehicle_service_pb2.DeleteVehicleResponse]],
+    ) -> abc.Awaitable[vehicle_service_pb2.DeleteVehicleResponse]:
+        """DeleteVehicle removes a vehicle to which nobody is assigned, and takes its devices
+        off it. Its plate is free again; its assignments stay in the history.
+
+        Errors: VEHICLE_NOT_FOUND, VEHICLE_ASSIGNED, EDIT_CONFLICT.
         """
 
 def add_VehicleServiceServicer_to_server(servicer: VehicleServiceServicer, server: aio.Server) -> None: ...

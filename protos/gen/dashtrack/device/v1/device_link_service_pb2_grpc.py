@@ -63,7 +63,7 @@ class DeviceLinkServiceServicer:
         code with the same nonce gets the same answer until the secret is first
         used, so that a lost answer never bricks a board.
 
-        Errors: CLAIM_CODE_INVALID.
+        Errors: CLAIM_CODE_INVALID, COMPANY_SUSPENDED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -72,7 +72,7 @@ class DeviceLinkServiceServicer:
     def ExchangeSecret(self, request, context):
         """ExchangeSecret exchanges the board's secret for a token of 24 hours.
 
-        Errors: DEVICE_SECRET_INVALID, DEVICE_REVOKED.
+        Errors: DEVICE_SECRET_INVALID, DEVICE_REVOKED, COMPANY_SUSPENDED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -83,7 +83,8 @@ class DeviceLinkServiceServicer:
         again is acknowledged again and stored once.
 
         Errors: BATCH_MALFORMED, BATCH_TOO_LARGE, BATCH_TIME_OUT_OF_WINDOW,
-        BATCH_CONFLICT, UPTIME_REQUIRED, DEVICE_REVOKED, INGEST_OVERLOADED.
+        BATCH_CONFLICT, UPTIME_REQUIRED, DEVICE_REVOKED, INGEST_OVERLOADED,
+        COMPANY_SUSPENDED, UPLOAD_RATE_EXCEEDED, QUOTA_EXCEEDED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

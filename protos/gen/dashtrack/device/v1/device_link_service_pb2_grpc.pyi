@@ -23,19 +23,20 @@ class DeviceLinkServiceStub:
     code with the same nonce gets the same answer until the secret is first
     used, so that a lost answer never bricks a board.
 
-    Errors: CLAIM_CODE_INVALID.
+    Errors: CLAIM_CODE_INVALID, COMPANY_SUSPENDED.
     """
     ExchangeSecret: aio.UnaryUnaryMultiCallable[device_link_service_pb2.ExchangeSecretRequest, device_link_service_pb2.ExchangeSecretResponse]
     """ExchangeSecret exchanges the board's secret for a token of 24 hours.
 
-    Errors: DEVICE_SECRET_INVALID, DEVICE_REVOKED.
+    Errors: DEVICE_SECRET_INVALID, DEVICE_REVOKED, COMPANY_SUSPENDED.
     """
     UploadBatch: aio.UnaryUnaryMultiCallable[reading_batch_pb2.ReadingBatch, reading_batch_pb2.UploadAck]
     """UploadBatch stores a batch. Answered when it is committed; the same batch
     again is acknowledged again and stored once.
 
     Errors: BATCH_MALFORMED, BATCH_TOO_LARGE, BATCH_TIME_OUT_OF_WINDOW,
-    BATCH_CONFLICT, UPTIME_REQUIRED, DEVICE_REVOKED, INGEST_OVERLOADED.
+    BATCH_CONFLICT, UPTIME_REQUIRED, DEVICE_REVOKED, INGEST_OVERLOADED,
+    COMPANY_SUSPENDED, UPLOAD_RATE_EXCEEDED, QUOTA_EXCEEDED.
     """
 
 class DeviceLinkServiceServicer(metaclass=abc_1.ABCMeta):
@@ -51,7 +52,7 @@ class DeviceLinkServiceServicer(metaclass=abc_1.ABCMeta):
         code with the same nonce gets the same answer until the secret is first
         used, so that a lost answer never bricks a board.
 
-        Errors: CLAIM_CODE_INVALID.
+        Errors: CLAIM_CODE_INVALID, COMPANY_SUSPENDED.
         """
 
     @abc_1.abstractmethod
@@ -62,7 +63,7 @@ class DeviceLinkServiceServicer(metaclass=abc_1.ABCMeta):
     ) -> abc.Awaitable[device_link_service_pb2.ExchangeSecretResponse]:
         """ExchangeSecret exchanges the board's secret for a token of 24 hours.
 
-        Errors: DEVICE_SECRET_INVALID, DEVICE_REVOKED.
+        Errors: DEVICE_SECRET_INVALID, DEVICE_REVOKED, COMPANY_SUSPENDED.
         """
 
     @abc_1.abstractmethod
@@ -75,7 +76,8 @@ class DeviceLinkServiceServicer(metaclass=abc_1.ABCMeta):
         again is acknowledged again and stored once.
 
         Errors: BATCH_MALFORMED, BATCH_TOO_LARGE, BATCH_TIME_OUT_OF_WINDOW,
-        BATCH_CONFLICT, UPTIME_REQUIRED, DEVICE_REVOKED, INGEST_OVERLOADED.
+        BATCH_CONFLICT, UPTIME_REQUIRED, DEVICE_REVOKED, INGEST_OVERLOADED,
+        COMPANY_SUSPENDED, UPLOAD_RATE_EXCEEDED, QUOTA_EXCEEDED.
         """
 
 def add_DeviceLinkServiceServicer_to_server(servicer: DeviceLinkServiceServicer, server: aio.Server) -> None: ...

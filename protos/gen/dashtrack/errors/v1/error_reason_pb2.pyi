@@ -146,6 +146,10 @@ class _ErrorReasonEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_ErrorReaso
     """ERROR_REASON_TWO_FACTOR_MANDATORY: the caller's company wants everybody of their role to have a second
     factor, so it stays on. Status FAILED_PRECONDITION.
     """
+    ERROR_REASON_EMAIL_CODE_INVALID: _ErrorReason.ValueType  # 53
+    """ERROR_REASON_EMAIL_CODE_INVALID: the code is wrong, used, expired or was guessed at too often.
+    Ask for another. Status FAILED_PRECONDITION.
+    """
     ERROR_REASON_API_KEY_INVALID: _ErrorReason.ValueType  # 59
     """ERROR_REASON_API_KEY_INVALID: the API key is unknown, revoked or expired. Status UNAUTHENTICATED."""
     ERROR_REASON_USER_NOT_FOUND: _ErrorReason.ValueType  # 60
@@ -198,6 +202,44 @@ class _ErrorReasonEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_ErrorReaso
     """ERROR_REASON_COMPANY_DELETING: the company is being deleted; nothing about it can be changed
     any more. Metadata: `company_id`. Status FAILED_PRECONDITION.
     """
+    ERROR_REASON_ODOMETER_DECREASED: _ErrorReason.ValueType  # 130
+    """ERROR_REASON_ODOMETER_DECREASED: odometers don't go back; send `allow_odometer_decrease` if the
+    reading before was wrong. Metadata: `odometer_m`, the one that is stored. Status FAILED_PRECONDITION.
+    """
+    ERROR_REASON_VEHICLE_ASSIGNED: _ErrorReason.ValueType  # 131
+    """ERROR_REASON_VEHICLE_ASSIGNED: somebody is assigned to the vehicle; end that first.
+    Metadata: `vehicle_id`. Status FAILED_PRECONDITION.
+    """
+    ERROR_REASON_VEHICLE_RETIRED: _ErrorReason.ValueType  # 132
+    """ERROR_REASON_VEHICLE_RETIRED: nothing is assigned to a vehicle that is retired.
+    Metadata: `vehicle_id`. Status FAILED_PRECONDITION.
+    """
+    ERROR_REASON_VEHICLE_HAS_DRIVER: _ErrorReason.ValueType  # 133
+    """ERROR_REASON_VEHICLE_HAS_DRIVER: the vehicle has another driver; send `replace` to end that
+    assignment. Metadata: `vehicle_id`, `user_id`, the driver. Status FAILED_PRECONDITION.
+    """
+    ERROR_REASON_PERSON_HAS_VEHICLE: _ErrorReason.ValueType  # 134
+    """ERROR_REASON_PERSON_HAS_VEHICLE: the person is on another vehicle; send `replace` to end that
+    assignment. Metadata: `user_id`, `vehicle_id`, the other one. Status FAILED_PRECONDITION.
+    """
+    ERROR_REASON_PERSON_ROLE_UNFIT: _ErrorReason.ValueType  # 135
+    """ERROR_REASON_PERSON_ROLE_UNFIT: only drivers and helpers go on vehicles.
+    Metadata: `user_id`, `role`. Status FAILED_PRECONDITION.
+    """
+    ERROR_REASON_ASSIGNMENT_NOT_FOUND: _ErrorReason.ValueType  # 136
+    """ERROR_REASON_ASSIGNMENT_NOT_FOUND: no such assignment in reach. Metadata: `assignment_id`. Status NOT_FOUND."""
+    ERROR_REASON_TEAM_NOT_FOUND: _ErrorReason.ValueType  # 137
+    """ERROR_REASON_TEAM_NOT_FOUND: no such team in reach. Metadata: `team_id`. Status NOT_FOUND."""
+    ERROR_REASON_TEAM_NAME_TAKEN: _ErrorReason.ValueType  # 138
+    """ERROR_REASON_TEAM_NAME_TAKEN: the company has a team with this name. Status ALREADY_EXISTS."""
+    ERROR_REASON_PERSON_HAS_TEAM: _ErrorReason.ValueType  # 139
+    """ERROR_REASON_PERSON_HAS_TEAM: the person is in another team; transfer them.
+    Metadata: `user_id`, `team_id`, the other one. Status FAILED_PRECONDITION.
+    """
+    ERROR_REASON_MEMBERSHIP_NOT_FOUND: _ErrorReason.ValueType  # 140
+    """ERROR_REASON_MEMBERSHIP_NOT_FOUND: the person is not in this team. Metadata: `team_id`,
+    `user_id`. Status NOT_FOUND.
+    """
     ERROR_REASON_DEVICE_NOT_FOUND: _ErrorReason.ValueType  # 100
     """ERROR_REASON_DEVICE_NOT_FOUND: no such device in reach. Metadata: `device_id`. Status NOT_FOUND."""
     ERROR_REASON_HARDWARE_ID_TAKEN: _ErrorReason.ValueType  # 101
@@ -247,7 +289,7 @@ class _ErrorReasonEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_ErrorReaso
     ERROR_REASON_UPLOAD_RATE_EXCEEDED: _ErrorReason.ValueType  # 119
     """ERROR_REASON_UPLOAD_RATE_EXCEEDED: the company's boards together upload more often than its
     plan allows; nothing of the batch was stored. Try again after `RetryInfo.retry_delay`.
-    Metadata: `limit`, uploads a minute. Status RESOURCE_EXHAUSTED.
+    Metadata: `quota`, which is `uploads`, and `limit`, uploads a minute. Status RESOURCE_EXHAUSTED.
     """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
@@ -380,6 +422,10 @@ ERROR_REASON_TWO_FACTOR_MANDATORY: ErrorReason.ValueType  # 58
 """ERROR_REASON_TWO_FACTOR_MANDATORY: the caller's company wants everybody of their role to have a second
 factor, so it stays on. Status FAILED_PRECONDITION.
 """
+ERROR_REASON_EMAIL_CODE_INVALID: ErrorReason.ValueType  # 53
+"""ERROR_REASON_EMAIL_CODE_INVALID: the code is wrong, used, expired or was guessed at too often.
+Ask for another. Status FAILED_PRECONDITION.
+"""
 ERROR_REASON_API_KEY_INVALID: ErrorReason.ValueType  # 59
 """ERROR_REASON_API_KEY_INVALID: the API key is unknown, revoked or expired. Status UNAUTHENTICATED."""
 ERROR_REASON_USER_NOT_FOUND: ErrorReason.ValueType  # 60
@@ -432,6 +478,44 @@ ERROR_REASON_COMPANY_DELETING: ErrorReason.ValueType  # 99
 """ERROR_REASON_COMPANY_DELETING: the company is being deleted; nothing about it can be changed
 any more. Metadata: `company_id`. Status FAILED_PRECONDITION.
 """
+ERROR_REASON_ODOMETER_DECREASED: ErrorReason.ValueType  # 130
+"""ERROR_REASON_ODOMETER_DECREASED: odometers don't go back; send `allow_odometer_decrease` if the
+reading before was wrong. Metadata: `odometer_m`, the one that is stored. Status FAILED_PRECONDITION.
+"""
+ERROR_REASON_VEHICLE_ASSIGNED: ErrorReason.ValueType  # 131
+"""ERROR_REASON_VEHICLE_ASSIGNED: somebody is assigned to the vehicle; end that first.
+Metadata: `vehicle_id`. Status FAILED_PRECONDITION.
+"""
+ERROR_REASON_VEHICLE_RETIRED: ErrorReason.ValueType  # 132
+"""ERROR_REASON_VEHICLE_RETIRED: nothing is assigned to a vehicle that is retired.
+Metadata: `vehicle_id`. Status FAILED_PRECONDITION.
+"""
+ERROR_REASON_VEHICLE_HAS_DRIVER: ErrorReason.ValueType  # 133
+"""ERROR_REASON_VEHICLE_HAS_DRIVER: the vehicle has another driver; send `replace` to end that
+assignment. Metadata: `vehicle_id`, `user_id`, the driver. Status FAILED_PRECONDITION.
+"""
+ERROR_REASON_PERSON_HAS_VEHICLE: ErrorReason.ValueType  # 134
+"""ERROR_REASON_PERSON_HAS_VEHICLE: the person is on another vehicle; send `replace` to end that
+assignment. Metadata: `user_id`, `vehicle_id`, the other one. Status FAILED_PRECONDITION.
+"""
+ERROR_REASON_PERSON_ROLE_UNFIT: ErrorReason.ValueType  # 135
+"""ERROR_REASON_PERSON_ROLE_UNFIT: only drivers and helpers go on vehicles.
+Metadata: `user_id`, `role`. Status FAILED_PRECONDITION.
+"""
+ERROR_REASON_ASSIGNMENT_NOT_FOUND: ErrorReason.ValueType  # 136
+"""ERROR_REASON_ASSIGNMENT_NOT_FOUND: no such assignment in reach. Metadata: `assignment_id`. Status NOT_FOUND."""
+ERROR_REASON_TEAM_NOT_FOUND: ErrorReason.ValueType  # 137
+"""ERROR_REASON_TEAM_NOT_FOUND: no such team in reach. Metadata: `team_id`. Status NOT_FOUND."""
+ERROR_REASON_TEAM_NAME_TAKEN: ErrorReason.ValueType  # 138
+"""ERROR_REASON_TEAM_NAME_TAKEN: the company has a team with this name. Status ALREADY_EXISTS."""
+ERROR_REASON_PERSON_HAS_TEAM: ErrorReason.ValueType  # 139
+"""ERROR_REASON_PERSON_HAS_TEAM: the person is in another team; transfer them.
+Metadata: `user_id`, `team_id`, the other one. Status FAILED_PRECONDITION.
+"""
+ERROR_REASON_MEMBERSHIP_NOT_FOUND: ErrorReason.ValueType  # 140
+"""ERROR_REASON_MEMBERSHIP_NOT_FOUND: the person is not in this team. Metadata: `team_id`,
+`user_id`. Status NOT_FOUND.
+"""
 ERROR_REASON_DEVICE_NOT_FOUND: ErrorReason.ValueType  # 100
 """ERROR_REASON_DEVICE_NOT_FOUND: no such device in reach. Metadata: `device_id`. Status NOT_FOUND."""
 ERROR_REASON_HARDWARE_ID_TAKEN: ErrorReason.ValueType  # 101
@@ -481,5 +565,5 @@ the range no longer than the method allows. Status INVALID_ARGUMENT.
 ERROR_REASON_UPLOAD_RATE_EXCEEDED: ErrorReason.ValueType  # 119
 """ERROR_REASON_UPLOAD_RATE_EXCEEDED: the company's boards together upload more often than its
 plan allows; nothing of the batch was stored. Try again after `RetryInfo.retry_delay`.
-Metadata: `limit`, uploads a minute. Status RESOURCE_EXHAUSTED.
+Metadata: `quota`, which is `uploads`, and `limit`, uploads a minute. Status RESOURCE_EXHAUSTED.
 """

@@ -24,10 +24,11 @@ _sym_db = _symbol_database.Default()
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from dashtrack.companies.v1 import company_pb2 as dashtrack_dot_companies_dot_v1_dot_company__pb2
+from dashtrack.companies.v1 import vehicle_service_pb2 as dashtrack_dot_companies_dot_v1_dot_vehicle__service__pb2
 from dashtrack.options.v1 import options_pb2 as dashtrack_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n7dashtrack/companies/internal/v1/directory_service.proto\x12\x1f\x64\x61shtrack.companies.internal.v1\x1a\x1b\x62uf/validate/validate.proto\x1a$dashtrack/companies/v1/company.proto\x1a\"dashtrack/options/v1/options.proto\"9\n\x19GetCompanyStandingRequest\x12\x1c\n\ncompany_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"\x9e\x01\n\x0f\x43ompanyStanding\x12\x12\n\ncompany_id\x18\x01 \x01(\t\x12\x11\n\ttime_zone\x18\x02 \x01(\t\x12\x34\n\x05state\x18\x03 \x01(\x0e\x32%.dashtrack.companies.v1.Company.State\x12.\n\x06quotas\x18\x04 \x01(\x0b\x32\x1e.dashtrack.companies.v1.Quotas\"W\n\x19GetVehicleStandingRequest\x12\x1c\n\ncompany_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1c\n\nvehicle_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"%\n\x0fVehicleStanding\x12\x12\n\nvehicle_id\x18\x01 \x01(\t2\xc0\x02\n\x10\x44irectoryService\x12\x94\x01\n\x12GetCompanyStanding\x12:.dashtrack.companies.internal.v1.GetCompanyStandingRequest\x1a\x30.dashtrack.companies.internal.v1.CompanyStanding\"\x10\x90\x02\x01\xa2\xbb\x18\x02\x08\x04\xaa\xbb\x18\x03\x08\xd0\x0f\x12\x94\x01\n\x12GetVehicleStanding\x12:.dashtrack.companies.internal.v1.GetVehicleStandingRequest\x1a\x30.dashtrack.companies.internal.v1.VehicleStanding\"\x10\x90\x02\x01\xa2\xbb\x18\x02\x08\x04\xaa\xbb\x18\x03\x08\xd0\x0f\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n7dashtrack/companies/internal/v1/directory_service.proto\x12\x1f\x64\x61shtrack.companies.internal.v1\x1a\x1b\x62uf/validate/validate.proto\x1a$dashtrack/companies/v1/company.proto\x1a,dashtrack/companies/v1/vehicle_service.proto\x1a\"dashtrack/options/v1/options.proto\"9\n\x19GetCompanyStandingRequest\x12\x1c\n\ncompany_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"\x9e\x01\n\x0f\x43ompanyStanding\x12\x12\n\ncompany_id\x18\x01 \x01(\t\x12\x11\n\ttime_zone\x18\x02 \x01(\t\x12\x34\n\x05state\x18\x03 \x01(\x0e\x32%.dashtrack.companies.v1.Company.State\x12.\n\x06quotas\x18\x04 \x01(\x0b\x32\x1e.dashtrack.companies.v1.Quotas\"W\n\x19GetVehicleStandingRequest\x12\x1c\n\ncompany_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1c\n\nvehicle_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"]\n\x0fVehicleStanding\x12\x12\n\nvehicle_id\x18\x01 \x01(\t\x12\x36\n\x06status\x18\x02 \x01(\x0e\x32&.dashtrack.companies.v1.Vehicle.Status2\xc0\x02\n\x10\x44irectoryService\x12\x94\x01\n\x12GetCompanyStanding\x12:.dashtrack.companies.internal.v1.GetCompanyStandingRequest\x1a\x30.dashtrack.companies.internal.v1.CompanyStanding\"\x10\x90\x02\x01\xa2\xbb\x18\x02\x08\x04\xaa\xbb\x18\x03\x08\xd0\x0f\x12\x94\x01\n\x12GetVehicleStanding\x12:.dashtrack.companies.internal.v1.GetVehicleStandingRequest\x1a\x30.dashtrack.companies.internal.v1.VehicleStanding\"\x10\x90\x02\x01\xa2\xbb\x18\x02\x08\x04\xaa\xbb\x18\x03\x08\xd0\x0f\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -44,14 +45,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DIRECTORYSERVICE'].methods_by_name['GetCompanyStanding']._serialized_options = b'\220\002\001\242\273\030\002\010\004\252\273\030\003\010\320\017'
   _globals['_DIRECTORYSERVICE'].methods_by_name['GetVehicleStanding']._loaded_options = None
   _globals['_DIRECTORYSERVICE'].methods_by_name['GetVehicleStanding']._serialized_options = b'\220\002\001\242\273\030\002\010\004\252\273\030\003\010\320\017'
-  _globals['_GETCOMPANYSTANDINGREQUEST']._serialized_start=195
-  _globals['_GETCOMPANYSTANDINGREQUEST']._serialized_end=252
-  _globals['_COMPANYSTANDING']._serialized_start=255
-  _globals['_COMPANYSTANDING']._serialized_end=413
-  _globals['_GETVEHICLESTANDINGREQUEST']._serialized_start=415
-  _globals['_GETVEHICLESTANDINGREQUEST']._serialized_end=502
-  _globals['_VEHICLESTANDING']._serialized_start=504
-  _globals['_VEHICLESTANDING']._serialized_end=541
-  _globals['_DIRECTORYSERVICE']._serialized_start=544
-  _globals['_DIRECTORYSERVICE']._serialized_end=864
+  _globals['_GETCOMPANYSTANDINGREQUEST']._serialized_start=241
+  _globals['_GETCOMPANYSTANDINGREQUEST']._serialized_end=298
+  _globals['_COMPANYSTANDING']._serialized_start=301
+  _globals['_COMPANYSTANDING']._serialized_end=459
+  _globals['_GETVEHICLESTANDINGREQUEST']._serialized_start=461
+  _globals['_GETVEHICLESTANDINGREQUEST']._serialized_end=548
+  _globals['_VEHICLESTANDING']._serialized_start=550
+  _globals['_VEHICLESTANDING']._serialized_end=643
+  _globals['_DIRECTORYSERVICE']._serialized_start=646
+  _globals['_DIRECTORYSERVICE']._serialized_end=966
 # @@protoc_insertion_point(module_scope)

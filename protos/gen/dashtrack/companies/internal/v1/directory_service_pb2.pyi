@@ -4,6 +4,7 @@ isort:skip_file
 What other services ask about companies."""
 
 from dashtrack.companies.v1 import company_pb2 as company_pb2
+from dashtrack.companies.v1 import vehicle_service_pb2 as vehicle_service_pb2
 from google.protobuf import descriptor as descriptor
 from google.protobuf import message as message
 import builtins as builtins
@@ -102,15 +103,19 @@ class VehicleStanding(message.Message):
     DESCRIPTOR: descriptor.Descriptor
 
     VEHICLE_ID_FIELD_NUMBER: builtins.int
+    STATUS_FIELD_NUMBER: builtins.int
     vehicle_id: builtins.str
     """Output only. VehicleId is the vehicle's id."""
+    status: vehicle_service_pb2.Vehicle.Status.ValueType
+    """Output only. Status is what the vehicle may be used for; nothing is put on a retired one."""
     def __init__(
         self,
         *,
         vehicle_id: builtins.str = ...,
+        status: vehicle_service_pb2.Vehicle.Status.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["vehicle_id", b"vehicle_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["status", b"status", "vehicle_id", b"vehicle_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...

@@ -62,7 +62,7 @@ class DirectoryServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetVehicleStanding(self, request, context):
-        """GetVehicleStanding says whether a company has a vehicle.
+        """GetVehicleStanding says whether a company has a vehicle, and whether that is in use.
 
         Errors: VEHICLE_NOT_FOUND.
         """

@@ -23,7 +23,7 @@ class DirectoryServiceStub:
     Errors: COMPANY_NOT_FOUND.
     """
     GetVehicleStanding: aio.UnaryUnaryMultiCallable[directory_service_pb2.GetVehicleStandingRequest, directory_service_pb2.VehicleStanding]
-    """GetVehicleStanding says whether a company has a vehicle.
+    """GetVehicleStanding says whether a company has a vehicle, and whether that is in use.
 
     Errors: VEHICLE_NOT_FOUND.
     """
@@ -49,7 +49,7 @@ class DirectoryServiceServicer(metaclass=abc_1.ABCMeta):
         request: directory_service_pb2.GetVehicleStandingRequest,
         context: aio.ServicerContext[directory_service_pb2.GetVehicleStandingRequest, abc.Awaitable[directory_service_pb2.VehicleStanding]],
     ) -> abc.Awaitable[directory_service_pb2.VehicleStanding]:
-        """GetVehicleStanding says whether a company has a vehicle.
+        """GetVehicleStanding says whether a company has a vehicle, and whether that is in use.
 
         Errors: VEHICLE_NOT_FOUND.
         """
