@@ -39,6 +39,8 @@ _BY_NAME: Mapping[str, Any] = {
     "new_password": "seven quiet river stones",
     "next_page_token": "",
     "nonce": "AAECAwQFBgcICQoLDA0ODw==",
+    "email_code": "MFRG-GZDF-NBSW-Y3DP",
+    "new_email": "ana.lima@example.com",
     "odometer_m": "48250000",
     "otpauth_uri": "otpauth://totp/DashTrack:ana@example.com?secret=JBSWY3DPEHPK3PXP&issuer=DashTrack",
     "page_size": 50,

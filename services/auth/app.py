@@ -13,6 +13,7 @@ from dashtrack.auth.internal.v1.security_service_pb2_grpc import (
 from dashtrack.auth.internal.v1.token_service_pb2_grpc import add_TokenServiceServicer_to_server
 from dashtrack.auth.v1.api_key_service_pb2_grpc import add_ApiKeyServiceServicer_to_server
 from dashtrack.auth.v1.auth_service_pb2_grpc import add_AuthServiceServicer_to_server
+from dashtrack.auth.v1.email_service_pb2_grpc import add_EmailServiceServicer_to_server
 from dashtrack.auth.v1.introspection_service_pb2_grpc import (
     add_IntrospectionServiceServicer_to_server,
 )
@@ -29,6 +30,7 @@ from services.auth.adapters.smtp import SmtpMailer
 from services.auth.adapters.token_examiner import examine_token
 from services.auth.adapters.zxcvbn_estimator import ZxcvbnPasswordStrength
 from services.auth.audit_app import BOOKKEEPING_TABLES, build_audit_log
+from services.auth.clients import GrpcAddressBook
 from services.auth.consumers import companies_consumer, people_consumer
 from services.auth.grpc_api import (
     AUTH_SERVICE,
@@ -46,6 +48,7 @@ from services.auth.grpc_api.api_keys import (
     IntrospectionServicer,
 )
 from services.auth.grpc_api.audit import AUDIT_SERVICE
+from services.auth.grpc_api.emails import EMAIL_SERVICE, EmailServicer, EmailUseCases
 from services.auth.grpc_api.figures import SECURITY_SERVICE, SecurityServicer
 from services.auth.ports import Mailer
 from services.auth.settings import AuthSettings
@@ -64,6 +67,14 @@ from services.auth.usecases.companies import (
     ApplyCompanyChange,
     EndClosedSessions,
     EraseCompanies,
+)
+from services.auth.usecases.email_changes import (
+    CarryOut,
+    CarryOutEmailChanges,
+    ConfirmEmail,
+    EmailCodes,
+    RequestEmailChange,
+    RequestEmailVerification,
 )
 from services.auth.usecases.figures import GetSecurityFigures
 from services.auth.usecases.introspection import IntrospectToken
@@ -89,7 +100,7 @@ from services.auth.usecases.tokens import (
     RevokeSubject,
 )
 from services.auth.usecases.upkeep import CountSessions, Prune, RotateKeys, SendMail
-from services.auth.workers import CompanySweep, MailCarrier, Upkeep
+from services.auth.workers import AddressCarrier, CompanySweep, MailCarrier, Upkeep
 from services.chassis.application import App, Runtime
 from services.chassis.database import Database
 from services.chassis.ids import new_id
@@ -103,6 +114,7 @@ _SERVICE_NAMES = [
     AUTH_SERVICE,
     TOKEN_SERVICE,
     API_KEY_SERVICE,
+    EMAIL_SERVICE,
     INTROSPECTION_SERVICE,
     AUDIT_SERVICE,
     SECURITY_SERVICE,
@@ -117,6 +129,10 @@ class Parts:
     throttle: LoginThrottle
     reset_throttle: LoginThrottle
     key_throttle: LoginThrottle
+    email_throttle: LoginThrottle
+    email_codes: EmailCodes
+    carry_out: CarryOut
+    address_carrier: AddressCarrier
     codes: ResetCodes
     factors: SecondFactors
     threads: BoundedThreads
@@ -143,6 +159,7 @@ async def build(runtime: Runtime[AuthSettings]) -> App:
     auth = _auth_usecases(parts, recorder)
     tokens = _token_usecases(parts, recorder, settings)
     api_keys = _api_key_usecases(parts, recorder, settings)
+    emails = _email_usecases(parts, recorder)
     audit = build_audit_log(runtime, make_vault(settings), utc_now)
     await audit.signer.ensure_key()
 
@@ -156,6 +173,7 @@ async def build(runtime: Runtime[AuthSettings]) -> App:
         add_ApiKeyServiceServicer_to_server(
             ApiKeyServicer(api_keys, settings.proxies_trusted), server
         )
+        add_EmailServiceServicer_to_server(EmailServicer(emails, settings.proxies_trusted), server)
         add_IntrospectionServiceServicer_to_server(
             IntrospectionServicer(IntrospectToken(examine_token)), server
         )
@@ -192,10 +210,18 @@ def assemble(runtime: Runtime[AuthSettings]) -> Parts:
         SendMail(store, make_mailer(settings), utc_now),
         settings.mail_poll_interval_s,
     )
+    book = GrpcAddressBook(runtime.channels.channel(settings.users_target))
+    carry_out = CarryOut(store, book, opener, carrier.wake)
     return Parts(
         store=store,
         throttle=LoginThrottle(settings.login_limits, vault.digest, utc_now),
         reset_throttle=LoginThrottle(settings.reset_limits, vault.digest, utc_now, "reset-"),
+        email_throttle=LoginThrottle(settings.reset_limits, vault.digest, utc_now, "email-"),
+        email_codes=EmailCodes(opener, vault.digest),
+        carry_out=carry_out,
+        address_carrier=AddressCarrier(
+            CarryOutEmailChanges(store, carry_out), settings.mail_poll_interval_s
+        ),
         key_throttle=LoginThrottle(settings.login_limits, vault.digest, utc_now, "api-key-"),
         codes=codes,
         factors=SecondFactors(vault.digest, utc_now),
@@ -252,7 +278,9 @@ def _auth_usecases(parts: Parts, recorder: PrometheusRecorder) -> AuthUseCases:
         logout_everywhere=LogoutEverywhere(store, opener, hint),
         list_sessions=ListSessions(store, opener),
         revoke_session=RevokeSession(store, opener, hint),
-        accept_invitation=AcceptInvitation(store, throttle, passwords, opener, recorder),
+        accept_invitation=AcceptInvitation(
+            store, throttle, passwords, opener, recorder, parts.address_carrier.wake
+        ),
         change_password=ChangePassword(store, throttle, check, passwords, opener, hint, recorder),
         request_password_reset=RequestPasswordReset(
             store, parts.reset_throttle, opener, recorder, parts.carrier.wake
@@ -295,6 +323,19 @@ def _api_key_usecases(
     )
 
 
+def _email_usecases(parts: Parts, recorder: PrometheusRecorder) -> EmailUseCases:
+    store, throttle, wake = parts.store, parts.throttle, parts.carrier.wake
+    check = PasswordCheck(store, throttle, parts.hasher)
+    codes = parts.email_codes
+    return EmailUseCases(
+        request_change=RequestEmailChange(
+            store, check, throttle, parts.email_throttle, codes, recorder, wake
+        ),
+        request_verification=RequestEmailVerification(store, parts.email_throttle, codes, wake),
+        confirm=ConfirmEmail(store, codes, parts.carry_out, recorder),
+    )
+
+
 def _workers(
     runtime: Runtime[AuthSettings],
     parts: Parts,
@@ -323,6 +364,7 @@ def _workers(
         sweep.worker,
         OutboxRelay(runtime.database, runtime.messaging).worker,
         parts.carrier.worker,
+        parts.address_carrier.worker,
         Worker("upkeep", upkeep.run),
         inbox_pruner(runtime.database),
     ]

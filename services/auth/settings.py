@@ -29,6 +29,9 @@ class AuthSettings(ServiceSettings):
     http_port: Port = Field(15061, description="Port of the HTTP server; 0 picks a free one.")
     nats_user: str = Field("auth", description="NATS user of this service.")
 
+    users_target: str = Field(
+        "127.0.0.1:15052", description="gRPC address of users: whose addresses are whose."
+    )
     encryption_key: Secret = Field(
         description="Encrypts what is secret or personal at rest; 32 random characters or more."
     )

@@ -9,9 +9,11 @@ from services.auth.adapters.recording import PrometheusRecorder
 from services.auth.ports import MailUndeliverable
 from services.auth.usecases.audit_sealing import HeadSigner, PruneAudit
 from services.auth.usecases.companies import EndClosedSessions, EraseCompanies
+from services.auth.usecases.email_changes import CarryOutEmailChanges
 from services.auth.usecases.resets import AnswerResetRequests
 from services.auth.usecases.upkeep import CountSessions, Prune, RotateKeys, SendMail
 from services.chassis.audit.entries import acting, note_resource
+from services.chassis.errors import Unavailable
 from services.chassis.logs import get_logger
 from services.chassis.workers import Worker, pause
 
@@ -79,6 +81,30 @@ class CompanySweep:
                 return True
         with acting("auth", "EraseCompany"):
             return await self._erase.erase_some()
+
+
+class AddressCarrier:
+    """Tells users of addresses that were proven, as soon as possible and until it has heard."""
+
+    def __init__(self, carry_out: CarryOutEmailChanges, poll_interval_s: float) -> None:
+        self._carry_out = carry_out
+        self._poll_interval_s = poll_interval_s
+        self._woken = asyncio.Event()
+        self.worker = Worker("addresses", self._run)
+
+    def wake(self) -> None:
+        """Look for something to tell now."""
+        self._woken.set()
+
+    async def _run(self, stopping: asyncio.Event) -> None:
+        while not stopping.is_set():
+            self._woken.clear()
+            try:
+                while not stopping.is_set() and await self._carry_out.carry_out_next():
+                    pass
+            except Unavailable as err:
+                log.warning("address_change_waits", error=err.message)
+            await pause(stopping, self._poll_interval_s, woken=self._woken)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -46,6 +46,7 @@ def _own_wiring(
             "ENCRYPTION_KEY": credentials.encryption_key,
             "SERVICE_SECRETS": json.dumps(dict(credentials.services)),
             "MAILBOX_DIR": str(layout.mailbox),
+            "USERS_TARGET": _target(settings, "users"),
         }
     if name == "users":
         return {

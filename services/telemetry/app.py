@@ -28,6 +28,7 @@ from services.telemetry.consumers import (
     catch_up_worker,
     companies_consumer,
     erasure_worker,
+    vehicles_consumer,
 )
 from services.telemetry.domain.batches import TimeWindow
 from services.telemetry.grpc_api import census, devices, links, readings
@@ -56,6 +57,7 @@ from services.telemetry.usecases.reading import ReadingUseCases
 from services.telemetry.usecases.registry import DeviceUseCases
 from services.telemetry.usecases.renewing import TokenRenewals
 from services.telemetry.usecases.uploading import Uploads
+from services.telemetry.usecases.vehicles import DetachDevices
 from services.telemetry.usecases.watching import WatchUseCases
 
 _PARTITIONS_INTERVAL_S = 3600.0
@@ -131,6 +133,9 @@ async def build(runtime: Runtime[TelemetrySettings]) -> App:
             Worker("commit-hints", neighbours.hints.run),
             OutboxRelay(runtime.database, runtime.messaging).worker,
             *follow_companies,
+            vehicles_consumer(
+                runtime.messaging, DetachDevices(PostgresRegistry(runtime.database), clock)
+            ),
         ],
         drain=[write_path.queue.drain],
         hot_methods=links.HOT_METHODS,

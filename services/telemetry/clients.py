@@ -7,12 +7,13 @@ from dashtrack.auth.internal.v1 import token_service_pb2
 from dashtrack.auth.internal.v1.token_service_pb2_grpc import TokenServiceStub
 from dashtrack.companies.internal.v1 import directory_service_pb2
 from dashtrack.companies.internal.v1.directory_service_pb2_grpc import DirectoryServiceStub
+from dashtrack.companies.v1 import vehicle_service_pb2
 
 from services.chassis.absence import is_away
 from services.chassis.errors import DomainError, Unavailable
 from services.telemetry.codec.companies import decode_standing
 from services.telemetry.domain.companies import CompanyStanding
-from services.telemetry.domain.errors import CompanyNotFound, VehicleNotFound
+from services.telemetry.domain.errors import CompanyNotFound, VehicleNotFound, VehicleRetired
 from services.telemetry.ports.registry import DeviceToken
 
 # Somebody waits for the answer; a service that needs longer than this is as good as away.
@@ -38,14 +39,16 @@ class GrpcCompanyDirectory:
         return standing
 
     async def require_vehicle(self, company_id: uuid.UUID, vehicle_id: uuid.UUID) -> None:
-        """Make sure that a company has a vehicle."""
+        """Make sure that a company has a vehicle in use."""
         request = directory_service_pb2.GetVehicleStandingRequest(
             company_id=str(company_id), vehicle_id=str(vehicle_id)
         )
         try:
-            await self._stub.GetVehicleStanding(request, timeout=_TIMEOUT_S)
+            standing = await self._stub.GetVehicleStanding(request, timeout=_TIMEOUT_S)
         except grpc.aio.AioRpcError as err:
             raise _translated(err, "company directory", VehicleNotFound(vehicle_id)) from err
+        if standing.status == vehicle_service_pb2.Vehicle.STATUS_RETIRED:
+            raise VehicleRetired(vehicle_id)
 
 
 class GrpcTokenIssuer:

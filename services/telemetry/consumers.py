@@ -13,15 +13,19 @@ from services.chassis.errors import Unavailable
 from services.chassis.messaging import Messaging
 from services.chassis.workers import Worker, pause
 from services.telemetry.codec.companies import decode_changed
+from services.telemetry.codec.vehicles import decode_deleted
 from services.telemetry.ports.companies import CompanyEraser
 from services.telemetry.ports.reading import CommitHint, LatestFolder
 from services.telemetry.usecases.companies import FollowCompanies
+from services.telemetry.usecases.vehicles import DetachDevices
 
 COMMITTED = "dashtrack.committed"
 DEVICE_CHANGED = "dashtrack.devices.changed"
 COMPANY_HINT = "dashtrack.companies.changed"
 COMPANIES_CONSUMER = "telemetry-companies-changed"
 COMPANY_CHANGED = "events.companies.changed"
+VEHICLES_CONSUMER = "telemetry-vehicles-changed"
+VEHICLE_CHANGED = "events.companies.vehicle_changed"
 
 _ANNOUNCE_INTERVAL_S = 0.01
 """Commits that follow each other closely share a hint."""
@@ -123,6 +127,20 @@ def companies_consumer(messaging: Messaging, follow: FollowCompanies, due: async
             due.set()
 
     return messaging.consumer(COMPANIES_CONSUMER, COMPANY_CHANGED, on_company_changed)
+
+
+def vehicles_consumer(messaging: Messaging, detach: DetachDevices) -> Worker:
+    """Make the worker that takes devices off vehicles which are no more.
+
+    It needs no inbox: the second time there are none.
+    """
+
+    async def on_vehicle_changed(event: Event) -> None:
+        deleted = decode_deleted(event.payload)
+        if deleted is not None:
+            await detach(*deleted)
+
+    return messaging.consumer(VEHICLES_CONSUMER, VEHICLE_CHANGED, on_vehicle_changed)
 
 
 def catch_up_worker(follow: FollowCompanies) -> Worker:

@@ -4,6 +4,9 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import grpc.aio
+from dashtrack.users.internal.v1.address_service_pb2_grpc import (
+    add_AddressServiceServicer_to_server,
+)
 from dashtrack.users.internal.v1.people_service_pb2_grpc import (
     add_PeopleServiceServicer_to_server,
 )
@@ -15,13 +18,16 @@ from services.chassis.service import App, Runtime
 from services.users.clients import GrpcCompanyDirectory
 from services.users.consumers import companies_consumer
 from services.users.grpc_api import (
+    ADDRESS_SERVICE,
     PEOPLE_SERVICE_NAME,
     SERVICE_NAME,
+    AddressServicer,
     PeopleServicer,
     UserServicer,
 )
 from services.users.settings import UsersSettings
 from services.users.storage.repository import PostgresTransactions
+from services.users.usecases.addresses import ChangeEmail
 from services.users.usecases.erasing import EraseCompanies
 from services.users.usecases.people import Lapses, UserUseCases
 from services.users.usecases.purging import PurgeDeletedUsers
@@ -47,11 +53,14 @@ async def build(runtime: Runtime[UsersSettings]) -> App:
 
     def register(server: grpc.aio.Server) -> None:
         add_UserServiceServicer_to_server(UserServicer(usecases), server)
+        add_AddressServiceServicer_to_server(
+            AddressServicer(ChangeEmail(transactions, _utc_now)), server
+        )
         standing = StandingUseCases(transactions)
         add_PeopleServiceServicer_to_server(PeopleServicer(standing), server)
 
     return App(
-        service_names=[SERVICE_NAME, PEOPLE_SERVICE_NAME],
+        service_names=[SERVICE_NAME, PEOPLE_SERVICE_NAME, ADDRESS_SERVICE],
         register=register,
         workers=[
             OutboxRelay(runtime.database, runtime.messaging).worker,

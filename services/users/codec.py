@@ -158,6 +158,7 @@ def encode_user(user: User) -> user_service_pb2.User:
         delete_time=encode_time(user.delete_time) if user.delete_time else None,
         purge_time=encode_time(user.purge_time) if user.purge_time else None,
         invite_time=encode_time(user.invite_time),
+        email_verified=user.email_verified,
     )
 
 

@@ -2,7 +2,9 @@
 
 from typing import Any
 
+from dashtrack.users.internal.v1 import address_service_pb2
 from dashtrack.users.internal.v1 import people_service_pb2 as people_pb
+from dashtrack.users.internal.v1.address_service_pb2_grpc import AddressServiceServicer
 from dashtrack.users.internal.v1.people_service_pb2_grpc import PeopleServiceServicer
 from dashtrack.users.v1 import user_service_pb2 as pb
 from dashtrack.users.v1.user_service_pb2_grpc import UserServiceServicer
@@ -11,9 +13,11 @@ from services.chassis.fields import decode_id
 from services.chassis.identity import current_caller
 from services.chassis.page_tokens import PAGE_SIZE_DEFAULT
 from services.users import codec
+from services.users.usecases.addresses import ChangeEmail
 from services.users.usecases.people import UserUseCases
 from services.users.usecases.standing import StandingUseCases
 
+ADDRESS_SERVICE = address_service_pb2.DESCRIPTOR.services_by_name["AddressService"].full_name
 SERVICE_NAME = pb.DESCRIPTOR.services_by_name["UserService"].full_name
 PEOPLE_SERVICE_NAME = people_pb.DESCRIPTOR.services_by_name["PeopleService"].full_name
 
@@ -74,6 +78,20 @@ class UserServicer(UserServiceServicer):
     async def ResendInvitation(self, request: pb.ResendInvitationRequest, context: Any) -> pb.User:
         user_id = decode_id(request.user_id)
         return codec.encode_user(await self._usecases.resend_invitation(current_caller(), user_id))
+
+
+class AddressServicer(AddressServiceServicer):
+    """Serves auth, to which people prove their addresses."""
+
+    def __init__(self, change_email: ChangeEmail) -> None:
+        self._change_email = change_email
+
+    async def ChangeEmail(
+        self, request: address_service_pb2.ChangeEmailRequest, context: Any
+    ) -> address_service_pb2.ChangeEmailResponse:
+        user_id = decode_id(request.user_id)
+        await self._change_email(user_id, request.from_email, request.to_email)
+        return address_service_pb2.ChangeEmailResponse()
 
 
 class PeopleServicer(PeopleServiceServicer):

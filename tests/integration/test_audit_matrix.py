@@ -106,6 +106,9 @@ def test_what_is_let_in_leaves_one_record(world: TwoTenants, own: Log, path: str
         assert record.actor_company_id == world.own.company_id
         assert record.trace_id
         assert record.address == "127.0.0.1"
+        # A use case that makes something has to say what: `note_resource`.
+        assert record.resource_type
+        assert record.resource_id or record.outcome != "OK"
 
 
 @pytest.mark.parametrize("path", MEMBERS_CHANGES)

@@ -14,6 +14,7 @@ FAILURE_REASONS = (
     "refresh_token_reused",
     "invitation_invalid",
     "reset_code_invalid",
+    "email_code_invalid",
     "api_key_invalid",
     "company_suspended",
     "service_credentials_invalid",

@@ -4,7 +4,12 @@ import uuid
 from datetime import datetime
 
 from services.auth.domain.credentials import Credential, Language, PersonChange
-from services.auth.domain.mails import INVITATION_CODE_HEADER, RESET_CODE_HEADER, Mail
+from services.auth.domain.mails import (
+    EMAIL_CODE_HEADER,
+    INVITATION_CODE_HEADER,
+    RESET_CODE_HEADER,
+    Mail,
+)
 from services.auth.domain.writing import (
     NOTICE_USEFUL_FOR,
     Address,
@@ -107,6 +112,42 @@ _RESET_NOTICES: Letters = {
 }
 
 
+_EMAIL_CODES: Letters = {
+    Language.ENGLISH: Letter(
+        "Confirm your e-mail address for DashTrack",
+        """
+        Hello,
+
+        somebody, probably you, wants to log in to DashTrack with $email. This code
+        confirms that you read mail at this address:
+
+        $code
+
+        Enter it where you asked for it. It works once, until $until UTC. Nobody from
+        DashTrack will ever ask you for it.
+
+        If it was not you, you can ignore this mail: nothing changes.
+        """,
+    ),
+    Language.PORTUGUESE: Letter(
+        "Confirme o seu endereço de correio para o DashTrack",
+        """
+        Olá,
+
+        alguém, provavelmente você, quer iniciar sessão no DashTrack com $email. Este
+        código confirma que lê o correio deste endereço:
+
+        $code
+
+        Introduza-o onde o pediu. Funciona uma única vez, até $until UTC. Ninguém do
+        DashTrack lho pedirá alguma vez.
+
+        Se não fez este pedido, pode ignorar esta mensagem: nada muda.
+        """,
+    ),
+}
+
+
 def invitation_mail(
     mail_id: uuid.UUID, person: PersonChange, code: str, expires_at: datetime
 ) -> Mail:
@@ -141,4 +182,18 @@ def reset_notice_mail(mail_id: uuid.UUID, owner: Credential, at: datetime) -> Ma
         Address(owner.email, owner.language),
         {"email": owner.email, "at": minute(at)},
         expires_at=at + NOTICE_USEFUL_FOR,
+    )
+
+
+def email_code_mail(
+    mail_id: uuid.UUID, owner: Credential, email: str, code: str, expires_at: datetime
+) -> Mail:
+    """Write the mail that brings the code for an address to this address."""
+    return write(
+        _EMAIL_CODES,
+        mail_id,
+        Address(email, owner.language),
+        {"email": email, "code": code, "until": minute(expires_at)},
+        expires_at=expires_at,
+        code_header=EMAIL_CODE_HEADER,
     )

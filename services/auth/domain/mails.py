@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 INVITATION_CODE_HEADER = "X-DashTrack-Invitation-Code"
 RESET_CODE_HEADER = "X-DashTrack-Reset-Code"
+EMAIL_CODE_HEADER = "X-DashTrack-Email-Code"
 """Repeat the code of the text for programs: demos and tests that read the mailbox."""
 
 _RETRY_FIRST = timedelta(seconds=5)

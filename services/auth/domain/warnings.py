@@ -56,6 +56,34 @@ _REUSES: Letters = {
 }
 
 
+_EMAIL_CHANGES: Letters = {
+    Language.ENGLISH: Letter(
+        "Your DashTrack e-mail address was changed",
+        """
+        Hello,
+
+        on $at UTC the e-mail address of your account was changed from $email to $new.
+        From now on you log in with the new one, and mail goes there.
+
+        If it was not you, somebody knows your password: tell an administrator of your
+        company at once, who can deactivate the account.
+        """,
+    ),
+    Language.PORTUGUESE: Letter(
+        "O seu endereço de correio no DashTrack foi alterado",
+        """
+        Olá,
+
+        em $at UTC o endereço de correio da sua conta foi alterado de $email para $new. A
+        partir de agora inicia sessão com o novo, e as mensagens seguem para lá.
+
+        Se não fez esta alteração, alguém conhece a sua palavra-passe: avise já um
+        administrador da sua empresa, que pode desativar a conta.
+        """,
+    ),
+}
+
+
 def reuse_mail(mail_id: uuid.UUID, owner: Credential, origin: Origin, at: datetime) -> Mail:
     """Write the mail that tells a person that a refresh token was used twice, and from where."""
     values = {
@@ -66,3 +94,12 @@ def reuse_mail(mail_id: uuid.UUID, owner: Credential, origin: Origin, at: dateti
     }
     to = Address(owner.email, owner.language)
     return write(_REUSES, mail_id, to, values, expires_at=at + NOTICE_USEFUL_FOR)
+
+
+def email_changed_mail(
+    mail_id: uuid.UUID, owner: Credential, old_email: str, new_email: str, at: datetime
+) -> Mail:
+    """Write the mail that tells the earlier address of a person that they have another."""
+    values = {"email": old_email, "new": new_email, "at": minute(at)}
+    to = Address(old_email, owner.language)
+    return write(_EMAIL_CHANGES, mail_id, to, values, expires_at=at + NOTICE_USEFUL_FOR)

@@ -16,7 +16,7 @@ from google.protobuf.empty_pb2 import Empty
 from services.auth import codec
 from services.auth.domain.sessions import Origin
 from services.auth.domain.totp import Proof
-from services.auth.grpc_api.origins import origin_of
+from services.auth.grpc_api.origins import current_session_id, origin_of, session_owner
 from services.auth.usecases.authenticators import (
     ConfirmTotp,
     DisableTotp,
@@ -33,7 +33,6 @@ from services.auth.usecases.tokens import (
     ListRevocations,
     RevokeSubject,
 )
-from services.chassis.errors import TokenInvalid
 from services.chassis.identity import current_caller
 from services.chassis.page_tokens import decode_page_start
 
@@ -92,11 +91,11 @@ class AuthServicer(AuthServiceServicer):
         return codec.encode_session(grant)
 
     async def Logout(self, request: pb.LogoutRequest, context: Any) -> Empty:
-        await self._usecases.logout(_session_id())
+        await self._usecases.logout(current_session_id())
         return Empty()
 
     async def LogoutEverywhere(self, request: pb.LogoutEverywhereRequest, context: Any) -> Empty:
-        kept = _session_id() if request.keep_current else None
+        kept = current_session_id() if request.keep_current else None
         await self._usecases.logout_everywhere(current_caller().user_id, kept)
         return Empty()
 
@@ -109,7 +108,7 @@ class AuthServicer(AuthServiceServicer):
             before=decode_page_start(request),
             limit=request.page_size or codec.PAGE_SIZE_DEFAULT,
         )
-        return codec.encode_page(page, request, _session_id())
+        return codec.encode_page(page, request, current_session_id())
 
     async def RevokeSession(self, request: pb.RevokeSessionRequest, context: Any) -> Empty:
         session_id = uuid.UUID(request.session_id)
@@ -175,7 +174,7 @@ class AuthServicer(AuthServiceServicer):
         return codec.encode_key_set(self._usecases.key_set())
 
     def _owner(self, context: Any) -> SessionOwner:
-        return SessionOwner(current_caller().user_id, _session_id(), self._origin(context))
+        return session_owner(context, self._proxies_trusted)
 
     def _origin(self, context: Any) -> Origin:
         return origin_of(context, self._proxies_trusted)
@@ -212,10 +211,3 @@ class TokenServicer(TokenServiceServicer):
     ) -> token_service_pb2.ListRevocationsResponse:
         position = codec.decode_position(request.after)
         return codec.encode_revocations(await self._usecases.list_revocations(position))
-
-
-def _session_id() -> uuid.UUID:
-    session_id = current_caller().session_id
-    if session_id is None:
-        raise TokenInvalid("The token names no session.")
-    return session_id

@@ -1,11 +1,11 @@
 """What the use cases need from the outside.
 
 Everything that a use case does in one `Store.transaction()` commits or fails as a whole. Locks are
-always taken in the order credential, password reset, second factor, company, sessions, API keys,
-login attempts, revocations, which is what keeps transactions from waiting for each other in a
-circle. Only a refresh begins with its session and an exchange with its API key, then they hold the
-company, and take no lock on the credential; whoever changes a company, which nobody else may hold
-then, takes nothing but revocations after it.
+always taken in the order credential, password reset, e-mail change, second factor, company,
+sessions, API keys, login attempts, revocations, which is what keeps transactions from waiting for
+each other in a circle. Only a refresh begins with its session and an exchange with its API key,
+then they hold the company, and take no lock on the credential; whoever changes a company, which
+nobody else may hold then, takes nothing but revocations after it.
 """
 
 import uuid
@@ -23,6 +23,7 @@ from services.auth.domain.sessions import RefreshToken, Session, SessionCounts
 from services.auth.domain.tokens import Claims, IssuedToken, Revocation, RevocationPage
 from services.auth.domain.totp import Totp
 from services.auth.ports.api_keys import ApiKeyRepository
+from services.auth.ports.emails import EmailChangeRepository
 from services.chassis.identity import Role
 
 Clock = Callable[[], datetime]
@@ -290,6 +291,8 @@ class Transaction(Protocol):
     def password_resets(self) -> PasswordResetRepository: ...  # noqa: D102
     @property
     def second_factors(self) -> SecondFactorRepository: ...  # noqa: D102
+    @property
+    def email_changes(self) -> EmailChangeRepository: ...  # noqa: D102
     @property
     def api_keys(self) -> ApiKeyRepository: ...  # noqa: D102
     @property

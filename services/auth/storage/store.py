@@ -12,6 +12,7 @@ from services.auth.storage.credentials import (
     PostgresCredentialRepository,
     PostgresInvitationRepository,
 )
+from services.auth.storage.email_changes import PostgresEmailChangeRepository
 from services.auth.storage.mails import PostgresMailQueue
 from services.auth.storage.resets import PostgresPasswordResetRepository
 from services.auth.storage.revocations import (
@@ -49,6 +50,7 @@ class PostgresTransaction:
         self.invitations = PostgresInvitationRepository(session)
         self.password_resets = PostgresPasswordResetRepository(session, vault)
         self.second_factors = PostgresSecondFactorRepository(session, vault)
+        self.email_changes = PostgresEmailChangeRepository(session, vault)
         self.api_keys = PostgresApiKeyRepository(session, vault)
         self.revocations = PostgresRevocationRepository(session)
         self.attempts = PostgresAttemptRepository(session)

@@ -141,6 +141,24 @@ class PasswordResetRow(AuthModel, table=True):
     failures: int
 
 
+class EmailChangeRow(AuthModel, table=True):
+    """An address that a person is to have: there is one at most; the addresses are sealed."""
+
+    __tablename__ = "email_changes"
+    __table_args__ = (
+        sa.Index("email_changes_expires_idx", "expires_at"),
+        sa.Index("email_changes_due_idx", "due_at", postgresql_where=sa.text("due_at is not null")),
+    )
+
+    user_id: uuid.UUID = Field(primary_key=True, foreign_key=_USER, ondelete="CASCADE")
+    sealed_emails: bytes
+    digest: bytes
+    expires_at: datetime = Field(sa_type=_TIME)
+    failures: int
+    proven_at: datetime | None = Field(sa_type=_TIME)
+    due_at: datetime | None = Field(sa_type=_TIME)
+
+
 class TotpRow(AuthModel, table=True):
     """A person's authenticator; its secret is sealed."""
 
@@ -260,6 +278,7 @@ REFRESH_TOKENS = AuthModel.metadata.tables["refresh_tokens"]
 INVITATIONS = AuthModel.metadata.tables["invitations"]
 RESET_REQUESTS = AuthModel.metadata.tables["reset_requests"]
 PASSWORD_RESETS = AuthModel.metadata.tables["password_resets"]
+EMAIL_CHANGES = AuthModel.metadata.tables["email_changes"]
 TOTPS = AuthModel.metadata.tables["totps"]
 BACKUP_CODES = AuthModel.metadata.tables["backup_codes"]
 API_KEYS = AuthModel.metadata.tables["api_keys"]

@@ -24,9 +24,11 @@ from services.auth.ports import (
     PasswordHasher,
     RevocationHint,
     Store,
+    Wake,
 )
 from services.auth.usecases.new_passwords import NewPasswords
 from services.auth.usecases.opening import SessionOpener, end_sessions
+from services.auth.usecases.proven_addresses import note_proven_address
 from services.auth.usecases.throttling import LoginThrottle
 from services.chassis.audit.entries import note_account
 
@@ -82,12 +84,14 @@ class AcceptInvitation:
         passwords: NewPasswords,
         opener: SessionOpener,
         recorder: AuthenticationRecorder,
+        wake: Wake,
     ) -> None:
         self._store = store
         self._throttle = throttle
         self._passwords = passwords
         self._opener = opener
         self._recorder = recorder
+        self._wake = wake
 
     async def __call__(self, code: str, password: str, origin: Origin) -> SessionGrant:
         """Accept an invitation.
@@ -104,6 +108,7 @@ class AcceptInvitation:
             self._recorder.failed(err.reason.lower())
             raise
         self._recorder.succeeded(grant.role)
+        self._wake()
         return grant
 
     async def _accept(self, digest: bytes, password: str, origin: Origin) -> SessionGrant:
@@ -119,6 +124,7 @@ class AcceptInvitation:
                 raise InvitationInvalid
             credential = credential.with_password(password_hash)
             await tx.credentials.save(credential, self._opener.clock())
+            await note_proven_address(tx, credential, self._opener)
             home = self._throttle.address_digest(origin.address)
             opened = await self._opener.open(tx, credential, home, origin)
             await end_sessions(tx, opened.displaced, self._opener)

@@ -62,6 +62,9 @@ class ApplyPersonChange:
             return before is not None and await self._erase(tx, before)
         after = change.applied_to(before)
         await tx.credentials.save(after, self._clock())
+        if before is not None and before.email != after.email:
+            # A code that went to the earlier address must not open the account any more.
+            await tx.password_resets.remove(after.user_id)
         if after.status is CredentialStatus.DEACTIVATED:
             await tx.invitations.withdraw(after.user_id)
             await tx.mails.withdraw(after.user_id)

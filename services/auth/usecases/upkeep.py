@@ -133,6 +133,7 @@ class Prune:
             await tx.sessions.prune(now - self._lifetimes.refresh_token, now)
             await tx.invitations.prune(now)
             await tx.password_resets.prune(now)
+            await tx.email_changes.prune(now)
             await tx.api_keys.prune(TenantScope.everything(), now - KEPT_AFTER_END)
             await tx.attempts.prune(now)
             await tx.signing_keys.prune(now)

@@ -11,7 +11,8 @@ from google.protobuf.message import Message
 from services.chassis.audit.entries import Entry
 
 _ID = "_id"
-_NOT_RESOURCES = frozenset({"request_id", "company_id"})
+# Filters of the log are no things that it is about.
+_NOT_RESOURCES = frozenset({"request_id", "company_id", "actor_id", "resource_id"})
 # How a request is made safe to repeat or to page through is no field of what changes.
 _NOT_CHANGES = frozenset({"request_id", "update_mask", "etag", "page_size", "page_token"})
 _ID_TEXT = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[a-z][a-z0-9-]{0,31}")

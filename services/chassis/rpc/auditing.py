@@ -78,6 +78,8 @@ class Auditor:
             # Nothing that it commits is recorded, since nothing but a refusal is.
             entry.recorded = OK
         describe(entry, request)
+        if spec.harmless:
+            entry.changed_fields = ()
         begin(entry)
         return entry
 

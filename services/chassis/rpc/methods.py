@@ -64,6 +64,8 @@ class MethodSpec:
     deadline_s: float | None
     """The longest a call may take; None for streams without an end of their own."""
     request_type: type[Message]
+    harmless: bool
+    """Whether a call changes nothing, as the proto says."""
     audited: Audited
 
     @property
@@ -132,6 +134,7 @@ def _spec(service: str, method: descriptor.MethodDescriptor) -> MethodSpec:
         scope=scope_of(service, method.GetOptions()),
         deadline_s=None if call.unbounded else (call.deadline_ms or _DEADLINE_DEFAULT_MS) / 1000,
         request_type=message_factory.GetMessageClass(method.input_type),
+        harmless=_harmless(options),
         audited=_audited(options),
     )
 
@@ -140,5 +143,9 @@ def _audited(options: Any) -> Audited:
     said = _AUDITED.get(options.Extensions[options_pb2.audit])
     if said is not None:
         return said
-    harmless = options.idempotency_level == descriptor_pb2.MethodOptions.NO_SIDE_EFFECTS
-    return Audited.NONE if harmless else Audited.ALL
+    return Audited.NONE if _harmless(options) else Audited.ALL
+
+
+def _harmless(options: Any) -> bool:
+    level: int = options.idempotency_level
+    return level == descriptor_pb2.MethodOptions.NO_SIDE_EFFECTS

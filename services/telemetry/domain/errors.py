@@ -80,6 +80,16 @@ class VehicleNotFound(DomainError):
         super().__init__("There is no such vehicle.", vehicle_id=str(vehicle_id))
 
 
+class VehicleRetired(DomainError):
+    """Nothing is put on a vehicle that is out of use."""
+
+    kind = Kind.PRECONDITION
+    reason = "VEHICLE_RETIRED"
+
+    def __init__(self, vehicle_id: uuid.UUID) -> None:
+        super().__init__("This vehicle is retired.", vehicle_id=str(vehicle_id))
+
+
 class HardwareIdTaken(DomainError):
     """The board is registered already, by this company or another."""
 

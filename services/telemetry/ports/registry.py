@@ -43,6 +43,11 @@ class DeviceRepository(Protocol):
             DeviceNotFound: there is none in the scope.
         """
 
+    async def list_on_vehicle_for_change(
+        self, scope: TenantScope, vehicle_id: uuid.UUID, limit: int
+    ) -> Sequence[Device]:
+        """Return devices on a vehicle in the order of their ids, and keep others from them."""
+
     async def save(self, scope: TenantScope, device: Device) -> None:
         """Store the next version of a device that was read for change: its name and vehicle."""
 
@@ -168,6 +173,7 @@ class CompanyDirectory(Protocol):
 
         Raises:
             VehicleNotFound: it hasn't.
+            VehicleRetired: it is out of use.
         """
 
 

@@ -86,6 +86,19 @@ class PostgresDeviceRepository:
         query = _devices(scope).where(col(DeviceRow.device_id) == device_id)
         return await self._one(query.with_for_update(of=DeviceRow), device_id)
 
+    async def list_on_vehicle_for_change(
+        self, scope: TenantScope, vehicle_id: uuid.UUID, limit: int
+    ) -> Sequence[Device]:
+        """Return devices on a vehicle and lock them."""
+        query = (
+            _devices(scope)
+            .where(col(DeviceRow.vehicle_id) == vehicle_id)
+            .order_by(col(DeviceRow.device_id))
+            .limit(limit)
+            .with_for_update(of=DeviceRow)
+        )
+        return [_device(*found) for found in await self._session.exec(query)]
+
     async def save(self, scope: TenantScope, device: Device) -> None:
         """Store the next version of a device."""
         await self._session.execute(

@@ -97,6 +97,8 @@ class User:
     update_time: datetime
     invite_time: datetime
     """When an invitation was last asked for."""
+    email_verified: bool = False
+    """Whether the person has proven to read mail at the address."""
     delete_time: datetime | None = None
     purge_time: datetime | None = None
     """When a deleted person is erased."""
@@ -183,6 +185,21 @@ class User:
         )
         return self._followed_by(changed, now)
 
+    def addressed(self, from_email: str, to_email: str, now: datetime) -> Self:
+        """Return the version with an address that its owner has proven: this one if it has it.
+
+        Raises:
+            UserDeleted: the person is deleted.
+            EditConflict: the change was asked for when the person had another address.
+        """
+        self._require_undeleted()
+        email = normalised_email(to_email)
+        if self.email not in {email, normalised_email(from_email)}:
+            message = "The person has another address meanwhile."
+            raise EditConflict(message)
+        changed = dataclasses.replace(self, email=email, email_verified=True)
+        return self._followed_by(changed, now)
+
     def deactivated(self, now: datetime) -> Self:
         """Return the version without access: this one if it has none.
 
@@ -237,7 +254,7 @@ class User:
     def purged(self, now: datetime) -> Self:
         """Return the last version, which says nothing personal."""
         changed = dataclasses.replace(
-            self, email="", display_name="", language_code="", phone_number=""
+            self, email="", email_verified=False, display_name="", language_code="", phone_number=""
         )
         return self._followed_by(changed, now)
 

@@ -251,6 +251,7 @@ def _user(row: UserRow) -> User:
         update_time=row.update_time,
         # A row of an older version of the service has none.
         invite_time=row.invite_time or row.create_time,
+        email_verified=row.email_verified,
         delete_time=row.delete_time,
         purge_time=row.purge_time,
     )

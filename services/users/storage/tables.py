@@ -57,6 +57,7 @@ class UserRow(UsersModel, RequestedRow, table=True):
     create_time: datetime = Field(sa_type=sa.DateTime(timezone=True))
     update_time: datetime = Field(sa_type=sa.DateTime(timezone=True))
     invite_time: datetime | None = Field(sa_type=sa.DateTime(timezone=True))
+    email_verified: bool = Field(sa_column_kwargs={"server_default": sa.false()})
     delete_time: datetime | None = Field(sa_type=sa.DateTime(timezone=True))
     purge_time: datetime | None = Field(sa_type=sa.DateTime(timezone=True))
     sort_name: str = Field(sa_type=_CODE_POINT_TEXT, sa_column_kwargs={"server_default": ""})

@@ -179,3 +179,21 @@ async def test_an_enabled_device_goes_on_or_starts_over(registry: Registry) -> N
         assert (credentials.secret_used, credentials.secret_hash) == (True, bytes(32))
         with pytest.raises(DeviceNotFound):
             await work.devices.enable(TenantScope.company(new_id()), device.device_id)
+
+
+async def test_devices_on_a_vehicle_are_found(registry: Registry) -> None:
+    """Those of the company that are on it, in the order of their ids, and no more than asked."""
+    first = await added(registry, unclaimed())
+    second = await added(
+        registry, replace(unclaimed(first.company_id), vehicle_id=first.vehicle_id)
+    )
+    await added(registry, unclaimed(first.company_id))
+    await added(registry, replace(unclaimed(), vehicle_id=first.vehicle_id))
+    scope, vehicle_id = TenantScope.company(first.company_id), first.vehicle_id
+    assert vehicle_id is not None
+
+    async with registry.begin() as work:
+        on_it = work.devices.list_on_vehicle_for_change
+        assert await on_it(scope, vehicle_id, 10) == [first, second]
+        assert await on_it(scope, vehicle_id, 1) == [first]
+        assert await on_it(TenantScope.company(new_id()), vehicle_id, 10) == []

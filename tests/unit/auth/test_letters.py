@@ -6,9 +6,14 @@ from html.parser import HTMLParser
 import pytest
 
 from services.auth.domain.credentials import Language
-from services.auth.domain.letters import invitation_mail, reset_mail, reset_notice_mail
+from services.auth.domain.letters import (
+    email_code_mail,
+    invitation_mail,
+    reset_mail,
+    reset_notice_mail,
+)
 from services.auth.domain.mails import Mail
-from services.auth.domain.warnings import reuse_mail
+from services.auth.domain.warnings import email_changed_mail, reuse_mail
 from tests.fixtures.auth_fakes import START
 from tests.fixtures.auth_world import ORIGIN, a_change, a_credential
 
@@ -34,6 +39,8 @@ def letters(language: Language) -> list[Mail]:
         invitation_mail(uuid.uuid4(), person, "ABCD-EFGH", START),
         reset_mail(uuid.uuid4(), owner, "ABCD-EFGH", START),
         reset_notice_mail(uuid.uuid4(), owner, START),
+        email_code_mail(uuid.uuid4(), owner, "new@example.com", "ABCD-EFGH", START),
+        email_changed_mail(uuid.uuid4(), owner, "old@example.com", "new@example.com", START),
         reuse_mail(uuid.uuid4(), owner, ORIGIN, START),
     ]
 

@@ -24,6 +24,7 @@ from services.telemetry.ports.registry import AssignmentQuery
 from services.telemetry.usecases.assignments import AssignmentUseCases
 from services.telemetry.usecases.claiming import ClaimUseCases
 from services.telemetry.usecases.registry import DeviceUseCases, NewDevice
+from services.telemetry.usecases.vehicles import DetachDevices
 from tests.fixtures.telemetry_fakes import COMPANY, FakeTokenIssuer, FixedClock
 from tests.fixtures.telemetry_registry_fakes import FakeChanges, FakeCompanies, FakeRegistry
 
@@ -177,6 +178,20 @@ async def test_moves_are_remembered(world: World) -> None:
         (world.van, False),
     ]
     assert await world.history(vehicle_id=world.truck) == [(world.truck, False)]
+
+
+async def test_a_vehicle_that_is_no_more_has_no_devices(world: World) -> None:
+    """However many were on it: each is taken off, once, and that is remembered."""
+    gone = [await world.register(world.van) for _ in range(101)]
+    other = await world.register(world.truck)
+    detach = DetachDevices(world.registry, world.clock)
+
+    for _ in range(2):
+        await detach(gone[0].company_id, world.van)
+
+    history = await world.history(vehicle_id=world.van)
+    assert history == [(world.van, False)] * len(gone)
+    assert await world.history(device_id=other.device_id) == [(world.truck, True)]
 
 
 async def test_what_changes_nothing_is_not_remembered(world: World) -> None:

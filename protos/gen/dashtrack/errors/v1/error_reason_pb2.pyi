@@ -146,6 +146,10 @@ class _ErrorReasonEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_ErrorReaso
     """ERROR_REASON_TWO_FACTOR_MANDATORY: the caller's company wants everybody of their role to have a second
     factor, so it stays on. Status FAILED_PRECONDITION.
     """
+    ERROR_REASON_EMAIL_CODE_INVALID: _ErrorReason.ValueType  # 53
+    """ERROR_REASON_EMAIL_CODE_INVALID: the code is wrong, used, expired or was guessed at too often.
+    Ask for another. Status FAILED_PRECONDITION.
+    """
     ERROR_REASON_API_KEY_INVALID: _ErrorReason.ValueType  # 59
     """ERROR_REASON_API_KEY_INVALID: the API key is unknown, revoked or expired. Status UNAUTHENTICATED."""
     ERROR_REASON_USER_NOT_FOUND: _ErrorReason.ValueType  # 60
@@ -417,6 +421,10 @@ ERROR_REASON_TOTP_NOT_ENROLLED: ErrorReason.ValueType  # 52
 ERROR_REASON_TWO_FACTOR_MANDATORY: ErrorReason.ValueType  # 58
 """ERROR_REASON_TWO_FACTOR_MANDATORY: the caller's company wants everybody of their role to have a second
 factor, so it stays on. Status FAILED_PRECONDITION.
+"""
+ERROR_REASON_EMAIL_CODE_INVALID: ErrorReason.ValueType  # 53
+"""ERROR_REASON_EMAIL_CODE_INVALID: the code is wrong, used, expired or was guessed at too often.
+Ask for another. Status FAILED_PRECONDITION.
 """
 ERROR_REASON_API_KEY_INVALID: ErrorReason.ValueType  # 59
 """ERROR_REASON_API_KEY_INVALID: the API key is unknown, revoked or expired. Status UNAUTHENTICATED."""

@@ -81,7 +81,7 @@ class DeviceServiceServicer:
         into it. The code is shown this once.
 
         Errors: HARDWARE_ID_TAKEN, COMPANY_NOT_FOUND, COMPANY_REQUIRED, COMPANY_SUSPENDED,
-        QUOTA_EXCEEDED, VEHICLE_NOT_FOUND, REQUEST_ID_REUSED.
+        QUOTA_EXCEEDED, VEHICLE_NOT_FOUND, VEHICLE_RETIRED, REQUEST_ID_REUSED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -109,7 +109,8 @@ class DeviceServiceServicer:
         """UpdateDevice changes a device's name, or the vehicle that it is mounted on. Which device was
         on which vehicle when is kept: see ListDeviceAssignments.
 
-        Errors: DEVICE_NOT_FOUND, VEHICLE_NOT_FOUND, UPDATE_MASK_INVALID, EDIT_CONFLICT.
+        Errors: DEVICE_NOT_FOUND, VEHICLE_NOT_FOUND, VEHICLE_RETIRED, UPDATE_MASK_INVALID,
+        EDIT_CONFLICT.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -21,7 +21,7 @@ class DeviceServiceStub:
     into it. The code is shown this once.
 
     Errors: HARDWARE_ID_TAKEN, COMPANY_NOT_FOUND, COMPANY_REQUIRED, COMPANY_SUSPENDED,
-    QUOTA_EXCEEDED, VEHICLE_NOT_FOUND, REQUEST_ID_REUSED.
+    QUOTA_EXCEEDED, VEHICLE_NOT_FOUND, VEHICLE_RETIRED, REQUEST_ID_REUSED.
     """
     GetDevice: aio.UnaryUnaryMultiCallable[device_service_pb2.GetDeviceRequest, device_service_pb2.Device]
     """GetDevice returns a device.
@@ -37,7 +37,8 @@ class DeviceServiceStub:
     """UpdateDevice changes a device's name, or the vehicle that it is mounted on. Which device was
     on which vehicle when is kept: see ListDeviceAssignments.
 
-    Errors: DEVICE_NOT_FOUND, VEHICLE_NOT_FOUND, UPDATE_MASK_INVALID, EDIT_CONFLICT.
+    Errors: DEVICE_NOT_FOUND, VEHICLE_NOT_FOUND, VEHICLE_RETIRED, UPDATE_MASK_INVALID,
+    EDIT_CONFLICT.
     """
     DisableDevice: aio.UnaryUnaryMultiCallable[device_service_pb2.DisableDeviceRequest, device_service_pb2.Device]
     """DisableDevice ends a device's access until it is enabled; its uploads are refused
@@ -71,7 +72,7 @@ class DeviceServiceServicer(metaclass=abc_1.ABCMeta):
         into it. The code is shown this once.
 
         Errors: HARDWARE_ID_TAKEN, COMPANY_NOT_FOUND, COMPANY_REQUIRED, COMPANY_SUSPENDED,
-        QUOTA_EXCEEDED, VEHICLE_NOT_FOUND, REQUEST_ID_REUSED.
+        QUOTA_EXCEEDED, VEHICLE_NOT_FOUND, VEHICLE_RETIRED, REQUEST_ID_REUSED.
         """
 
     @abc_1.abstractmethod
@@ -105,7 +106,8 @@ class DeviceServiceServicer(metaclass=abc_1.ABCMeta):
         """UpdateDevice changes a device's name, or the vehicle that it is mounted on. Which device was
         on which vehicle when is kept: see ListDeviceAssignments.
 
-        Errors: DEVICE_NOT_FOUND, VEHICLE_NOT_FOUND, UPDATE_MASK_INVALID, EDIT_CONFLICT.
+        Errors: DEVICE_NOT_FOUND, VEHICLE_NOT_FOUND, VEHICLE_RETIRED, UPDATE_MASK_INVALID,
+        EDIT_CONFLICT.
         """
 
     @abc_1.abstractmethod

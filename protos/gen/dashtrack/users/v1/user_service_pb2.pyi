@@ -65,6 +65,7 @@ class User(message.Message):
     DELETE_TIME_FIELD_NUMBER: builtins.int
     PURGE_TIME_FIELD_NUMBER: builtins.int
     INVITE_TIME_FIELD_NUMBER: builtins.int
+    EMAIL_VERIFIED_FIELD_NUMBER: builtins.int
     user_id: builtins.str
     """Output only. UserId identifies the person, a UUID."""
     company_id: builtins.str
@@ -72,7 +73,9 @@ class User(message.Message):
     empty for `master`. Defaults to the caller's company.
     """
     email: builtins.str
-    """Required, immutable. Email is unique over all companies; case does not matter."""
+    """Required. Email is unique over all companies; case does not matter. Only its owner changes it,
+    with `EmailService`.
+    """
     display_name: builtins.str
     """Required. DisplayName is how the person is shown, 1 to 100 characters."""
     role: options_pb2.Role.ValueType
@@ -90,6 +93,10 @@ class User(message.Message):
     phone_number: builtins.str
     """PhoneNumber is the person's telephone number in E.164, such as
     `+351912345678`; empty if none is known.
+    """
+    email_verified: builtins.bool
+    """Output only. EmailVerified is true once the person has proven to read mail at `email`, as whoever
+    accepts an invitation has.
     """
     @builtins.property
     def create_time(self) -> timestamp_pb2.Timestamp:
@@ -130,10 +137,11 @@ class User(message.Message):
         delete_time: timestamp_pb2.Timestamp | None = ...,
         purge_time: timestamp_pb2.Timestamp | None = ...,
         invite_time: timestamp_pb2.Timestamp | None = ...,
+        email_verified: builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["create_time", b"create_time", "delete_time", b"delete_time", "invite_time", b"invite_time", "purge_time", b"purge_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["company_id", b"company_id", "create_time", b"create_time", "delete_time", b"delete_time", "display_name", b"display_name", "email", b"email", "etag", b"etag", "invite_time", b"invite_time", "language_code", b"language_code", "phone_number", b"phone_number", "purge_time", b"purge_time", "role", b"role", "status", b"status", "update_time", b"update_time", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["company_id", b"company_id", "create_time", b"create_time", "delete_time", b"delete_time", "display_name", b"display_name", "email", b"email", "email_verified", b"email_verified", "etag", b"etag", "invite_time", b"invite_time", "language_code", b"language_code", "phone_number", b"phone_number", "purge_time", b"purge_time", "role", b"role", "status", b"status", "update_time", b"update_time", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
