@@ -8,8 +8,10 @@ import aiohttp
 import numpy as np
 from dashtrack.telemetry.v1 import device_service_pb2 as devices_pb
 
-from devices.simulator.board import Board
+from devices.simulator.board import Board, BoardOptions
+from devices.simulator.boot import TimeSource
 from devices.simulator.identity import Identity
+from devices.simulator.policy import Backoff
 from devices.simulator.samples import Samples
 from devices.simulator.transport import HttpTransport, Reply
 from tests.fixtures.shutting_out import RealServices
@@ -35,13 +37,22 @@ class _OnceTransport:
 class SimulatedBoard:
     """A board of a company."""
 
-    def __init__(self, services: RealServices, company_id: str, gateway_url: str) -> None:
+    def __init__(
+        self,
+        services: RealServices,
+        company_id: str,
+        gateway_url: str,
+        time_source: TimeSource = TimeSource.CLOCK,
+    ) -> None:
         device = devices_pb.Device(company_id=company_id, hardware_id=unique("sim"))
         registered = services.call(
             _DEVICES + "RegisterDevice", devices_pb.RegisterDeviceRequest(device=device)
         )
         self._board = Board(
-            Identity(device.hardware_id, registered.claim_code), _OnceTransport(gateway_url)
+            Identity(device.hardware_id, registered.claim_code),
+            _OnceTransport(gateway_url),
+            options=BoardOptions(backoff=Backoff(base_s=0.05, max_s=0.5), time_source=time_source),
+            booted_unix_ms=int((time.time() - 120) * 1000),
         )
         self.batch_count = 0
 

@@ -10,6 +10,8 @@ from typing import Any
 
 from dashtrack.auth.v1 import api_key_service_pb2 as keys_pb
 from dashtrack.auth.v1 import auth_service_pb2 as auth_pb
+from dashtrack.auth.v1 import authenticator_pb2 as factors_pb
+from dashtrack.auth.v1 import email_service_pb2 as email_pb
 from dashtrack.companies.v1 import assignment_service_pb2 as assignments_pb
 from dashtrack.companies.v1 import company_pb2
 from dashtrack.companies.v1 import company_service_pb2 as companies_pb
@@ -24,6 +26,7 @@ from tests.fixtures.shutting_out import PASSWORD, RealServices
 
 _USERS = "/dashtrack.users.v1.UserService/"
 _AUTH = "/dashtrack.auth.v1.AuthService/"
+_EMAIL = "/dashtrack.auth.v1.EmailService/"
 _KEYS = "/dashtrack.auth.v1.ApiKeyService/"
 _COMPANIES = "/dashtrack.companies.v1.CompanyService/"
 _TEAMS = "/dashtrack.companies.v1.TeamService/"
@@ -129,13 +132,21 @@ def _add_people(services: RealServices, tenant: Tenant) -> None:
     tenant.ids += [_session_id(session) for session in tenant.sessions]
     forgotten = auth_pb.RequestPasswordResetRequest(email=emails[1])
     services.call(_AUTH + "RequestPasswordReset", forgotten, "")
+    administrator = tenant.sessions[0].access_token
+    change = email_pb.RequestEmailChangeRequest(
+        new_email=f"{unique('later')}@example.com", current_password=PASSWORD
+    )
+    services.call(_EMAIL + "RequestEmailChange", change, administrator)
+    tenant.texts.append(change.new_email)
+    enrol = factors_pb.EnrollTotpRequest(current_password=PASSWORD)
+    services.call(_AUTH + "EnrollTotp", enrol, administrator)
     key = keys_pb.ApiKey(
         display_name=unique("key"), role=options_pb2.ROLE_MANAGER, scopes=["companies:read"]
     )
     made = services.call(
         _KEYS + "CreateApiKey",
         keys_pb.CreateApiKeyRequest(api_key=key),
-        tenant.sessions[0].access_token,
+        administrator,
     )
     tenant.texts.append(key.display_name)
     tenant.ids.append(made.api_key.key_id)

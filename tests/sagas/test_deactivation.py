@@ -37,10 +37,13 @@ UNION ALL SELECT end_time IS NOT NULL FROM assignments WHERE user_id = $1
 _USERS = "/dashtrack.users.v1.UserService/"
 
 
-def user_versions(system: System, user_id: str) -> list[int]:
-    """Return which versions of a person were announced."""
+def assert_told_once(system: System, user_id: str) -> None:
+    """Make sure that each version of a person was announced once, and the deactivation is one."""
     events = system.events.about(user_id)
-    return [event.message.version for event in events if event.subject == "events.users.changed"]
+    told = [event.message for event in events if event.subject == "events.users.changed"]
+    assert [person.version for person in told] == list(range(1, len(told) + 1))
+    assert [person.active for person in told[-2:]] == [False, True]
+    assert [person.active for person in told].count(False) == 1
 
 
 @pytest.mark.parametrize("cut", [None, *CUTS])
@@ -76,5 +79,5 @@ def test_a_deactivated_person_is_shut_out_and_can_come_back(
     fresh = log_in(services, email)
     assert services.call(_USERS + "GetCurrentUser", own, fresh.access_token).user_id == user_id
     eventually_revoked(services, session)
-    assert user_versions(system, user_id) == [1, 2, 3]
+    assert_told_once(system, user_id)
     assert len(services.mailbox.codes_for(email)) == 1

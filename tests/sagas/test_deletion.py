@@ -4,13 +4,15 @@ from contextlib import ExitStack
 
 import pytest
 
+from devices.simulator.boot import TimeSource
 from tests.fixtures.shutting_out import RealServices
 from tests.fixtures.system import System
 from tests.fixtures.waiting import eventually
+from tests.sagas.boards import SimulatedBoard
 from tests.sagas.deletions import assert_deleted, delete, reported
 from tests.sagas.faults import CUTS, Cut, Standstill, cut_around_publishing
 from tests.sagas.tenants import Tenant, new_tenant
-from tests.sagas.traces import Contents
+from tests.sagas.traces import FLEETING, IMPERSONAL, TOMBSTONES, Contents, tables_without
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -81,8 +83,12 @@ FINISHING = Standstill(
 
 @pytest.fixture
 def leaving(system: System, services: RealServices, neighbour: Neighbour) -> Tenant:
-    """A company that is suspended, which everybody knows."""
+    """A company that has something of everything and is suspended, which everybody knows."""
     tenant = new_tenant(services)
+    clockless = SimulatedBoard(services, tenant.company_id, system.gateway_url, TimeSource.BOOT)
+    clockless.record()
+    clockless.deliver()
+    tenant.ids.append(clockless.device_id)
     services.suspend(tenant.company_id)
     system.settle()
     return tenant
@@ -141,3 +147,10 @@ def test_a_deletion_is_finished(
     cut(system, [FINISHING], lambda: delete(services, leaving.company_id))
 
     assert_deleted(system, services, leaving, neighbour)
+
+
+def test_no_table_is_looked_through_in_vain(system: System, leaving: Tenant) -> None:
+    """A company leaves something in every table, so that a new one is not forgotten here."""
+    nothing = tables_without(system.databases, leaving) - IMPERSONAL - FLEETING - TOMBSTONES
+
+    assert nothing == set(), "extend tests/sagas/tenants.py, or say in traces.py why not"

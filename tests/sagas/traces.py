@@ -40,6 +40,29 @@ CHAINED = frozenset({"auth.audit_chains", "auth.audit_heads", "auth.audit_record
 """Where ids stay for as long as the audit log is kept: who did what, and no name or address."""
 PUBLISHED = frozenset({f"{service}.outbox" for service in SERVICES})
 """Where events that were published stay for a day."""
+IMPERSONAL = frozenset(
+    {
+        *(f"{service}.alembic_version" for service in SERVICES),
+        *(f"{service}.inbox" for service in SERVICES),
+        "auth.audit_keys",
+        "auth.login_attempts",
+        "auth.signing_keys",
+        "companies.plans",
+    }
+)
+"""Tables that know of nobody."""
+FLEETING = frozenset(
+    {
+        "auth.audit_heads",
+        "auth.backup_codes",
+        "auth.mails",
+        "auth.reset_requests",
+        "auth.revocations",
+    }
+)
+"""Tables that may know of nobody at the moment."""
+_WEEK = re.compile(r"_\d{8}$")
+"""How the name of a partition ends."""
 _MOVING = frozenset({"auth.audit_chains", "auth.audit_heads", "telemetry.ingest_log"})
 """Where rows come and go with time: heads are signed, and the log is as long as ten minutes."""
 
@@ -72,6 +95,17 @@ def traces_of(databases: WatchedDatabases, tenant: Tenant) -> Mapping[str, Seque
         if left:
             found[table] = left
     return found
+
+
+def tables_without(databases: WatchedDatabases, tenant: Tenant) -> set[str]:
+    """Find the tables that hold nothing of a company; partitions are one."""
+    pattern = _pattern([tenant.company_id, *tenant.ids, *tenant.texts])
+    tables = {
+        _WEEK.sub("", f"{service}.{row['name']}")
+        for service in databases.names
+        for row in databases.rows(service, _TABLES)
+    }
+    return tables - {_WEEK.sub("", table) for table, _ in _matching(databases, pattern)}
 
 
 def _matching(databases: WatchedDatabases, pattern: str) -> Iterator[tuple[str, list[str]]]:
