@@ -61,6 +61,19 @@ class CredentialRepository(Protocol):
         """Store a credential unless the person has one; tell whether it was stored."""
 
 
+class PurgedPeople(Protocol):
+    """Who was erased, as long as something may still be told of them."""
+
+    async def add(self, user_id: uuid.UUID, now: datetime) -> None:
+        """Note that a person was erased."""
+
+    async def includes(self, user_id: uuid.UUID) -> bool:
+        """Tell whether a person was erased."""
+
+    async def prune(self, purged_before: datetime) -> None:
+        """Forget those of whom nothing can come any more."""
+
+
 class CompanyRepository(Protocol):
     """Companies, as far as companies told of them."""
 
@@ -279,6 +292,8 @@ class Transaction(Protocol):
 
     @property
     def credentials(self) -> CredentialRepository: ...  # noqa: D102
+    @property
+    def purged_people(self) -> PurgedPeople: ...  # noqa: D102
     @property
     def companies(self) -> CompanyRepository: ...  # noqa: D102
     @property

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from services.auth.domain import keys
 from services.auth.domain.api_keys import KEPT_AFTER_END
+from services.auth.domain.credentials import PURGED_KEPT
 from services.auth.domain.keys import RotationPolicy, SigningKey
 from services.auth.domain.mails import Mail, retry_delay
 from services.auth.domain.sessions import SessionCounts
@@ -131,6 +132,7 @@ class Prune:
                 return
             now = self._clock()
             await tx.sessions.prune(now - self._lifetimes.refresh_token, now)
+            await tx.purged_people.prune(now - PURGED_KEPT)
             await tx.invitations.prune(now)
             await tx.password_resets.prune(now)
             await tx.email_changes.prune(now)
