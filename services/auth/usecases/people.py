@@ -79,9 +79,9 @@ class ApplyPersonChange:
 
     async def _is_gone(self, tx: Transaction, change: PersonChange) -> bool:
         """Tell whether the person or their company was erased: what comes late adds nobody."""
-        if change.company_id is not None:
-            if (await tx.companies.hold(change.company_id)).is_going:
-                return True
+        company_id = change.company_id
+        if company_id is not None and (await tx.companies.hold(company_id)).is_going:
+            return True
         if change.purged:
             await tx.purged_people.add(change.user_id, self._clock())
         return change.purged or await tx.purged_people.includes(change.user_id)

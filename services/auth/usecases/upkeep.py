@@ -9,14 +9,9 @@ from services.auth.domain.keys import RotationPolicy, SigningKey
 from services.auth.domain.mails import Mail, retry_delay
 from services.auth.domain.sessions import SessionCounts
 from services.auth.domain.tokens import Lifetimes
-from services.auth.ports import (
-    Clock,
-    KeyGenerator,
-    Mailer,
-    MailUndeliverable,
-    Store,
-    Transaction,
-)
+from services.auth.ports import Clock, Store, Transaction
+from services.auth.ports.keys import KeyGenerator
+from services.auth.ports.mails import Mailer, MailUndeliverable
 from services.chassis.identity import TenantScope
 
 _KEYS_WORK = "signing-keys"

@@ -209,7 +209,7 @@ async def test_purging_a_stranger_changes_nothing(world: AuthWorld) -> None:
 
 
 @pytest.mark.parametrize("known", [True, False])
-async def test_nothing_late_brings_an_erased_person_back(world: AuthWorld, known: bool) -> None:
+async def test_nothing_late_brings_an_erased_person_back(world: AuthWorld, *, known: bool) -> None:
     """An event that is delivered again after the last one finds nobody, and invites nobody."""
     first, second = a_change(), a_change()
     if known:
