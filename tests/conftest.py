@@ -10,6 +10,7 @@ from xdist.scheduler import LoadScopeScheduling
 pytest_plugins = [
     "tests.fixtures",  # first: has the asserts of all below rewritten, whichever imports which
     "tests.fixtures.auth_service",
+    "tests.fixtures.costs",
     "tests.fixtures.company_directory",
     "tests.fixtures.every_service",
     "tests.fixtures.fleet_site",

@@ -6,7 +6,7 @@ import asyncpg
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from services.chassis.errors import DomainError, EditConflict, Unavailable
+from services.chassis.errors import DomainError, EditConflict, InvalidArgument, Unavailable
 
 Constraints = Mapping[str, Callable[[], DomainError]]
 
@@ -14,6 +14,11 @@ _CONFLICTS = (
     asyncpg.exceptions.SerializationError,
     asyncpg.exceptions.DeadlockDetectedError,
     asyncpg.exceptions.LockNotAvailableError,
+)
+# PostgreSQL keeps every text but one that holds the character 0.
+_UNSTORABLE = (
+    asyncpg.exceptions.CharacterNotInRepertoireError,
+    asyncpg.exceptions.UntranslatableCharacterError,
 )
 _LOST = (
     asyncpg.exceptions.PostgresConnectionError,
@@ -49,6 +54,8 @@ def translate_database_error(
             return constraints[name]()
         if isinstance(cause, _CONFLICTS):
             return EditConflict("Somebody else changed the same thing at the same time.")
+        if isinstance(cause, _UNSTORABLE):
+            return InvalidArgument("A text holds a character that can't be stored.")
         if isinstance(cause, _LOST):
             return Unavailable("The database does not answer.")
     return None

@@ -23,7 +23,7 @@ from services.companies.domain.people import Person
 T = TypeVar("T")
 
 # A person waits for the answer; a directory that needs longer than this is as good as away.
-_STANDING_TIMEOUT_S = 1.0
+_STANDING_TIMEOUT_S = 2.0
 # A dashboard goes without what takes longer.
 _CENSUS_TIMEOUT_S = 0.8
 

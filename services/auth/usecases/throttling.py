@@ -104,8 +104,11 @@ class LoginThrottle:
         ]
         # Somebody who guesses from many addresses can keep the account's bucket full for ever. Its
         # owner gets in all the same from where they logged in before: there it doesn't count.
-        # Nobody's sessions are looked up too, so that an unknown address takes as long as a known.
+        # Nobody's sessions are looked up too, and as much is charged at home as elsewhere, so that
+        # an unknown address takes as long as a known one.
         home = await tx.sessions.was_opened_from(user_id or _NOBODY, self.address_digest(address))
-        if not home:
-            charges.append(Charge(self._digest(f"{self._purpose}account:{email}"), limits.account))
+        scope, limit = "account", limits.account
+        if home:
+            scope, limit = f"home:{address}", limits.account_from_address
+        charges.append(Charge(self._digest(f"{self._purpose}{scope}:{email}"), limit))
         return charges

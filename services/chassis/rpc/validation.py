@@ -1,10 +1,13 @@
 """The layer that holds requests to the limits that the protos declare."""
 
-from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Mapping
+import functools
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Mapping, Sequence
 from typing import Any
 
 import protovalidate
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
 from grpc_interceptor.server import AsyncServerInterceptor
 from protovalidate import FieldPathElementPb as FieldPathElement
 from protovalidate import FieldPathPb as FieldPath
@@ -12,6 +15,12 @@ from protovalidate import FieldPathPb as FieldPath
 from services.chassis.errors import FieldViolation, InvalidArgument
 from services.chassis.rpc.calls import Context
 from services.chassis.rpc.methods import MethodSpec
+
+_TIMESTAMP = Timestamp.DESCRIPTOR.full_name
+# The bounds that `google.protobuf.Timestamp` gives itself, and nobody checks.
+_FIRST_S = -62_135_596_800
+_LAST_S = 253_402_300_799
+_NANOS_PER_S = 1_000_000_000
 
 
 class ValidationInterceptor(AsyncServerInterceptor):
@@ -46,17 +55,58 @@ class ValidationInterceptor(AsyncServerInterceptor):
 
 
 def require_valid(validator: protovalidate.Validator, request: Message) -> None:
-    """Hold a request to the rules of the contract.
+    """Hold a request to the rules of the contract, and its times to the calendar.
 
     Raises:
         InvalidArgument: it breaks one; each field is named.
     """
-    violations = validator.collect_violations(request)
+    violations = [*_violations(validator.collect_violations(request)), *_no_times(request)]
     if violations:
-        raise InvalidArgument(
-            "The request breaks rules of the contract.",
-            violations=list(_violations(violations)),
-        )
+        raise InvalidArgument("The request breaks rules of the contract.", violations=violations)
+
+
+def _no_times(message: Message, path: str = "") -> Iterable[FieldViolation]:
+    """Find the timestamps that no calendar has, which Python's own conversions choke on."""
+    for field in _holders(message.DESCRIPTOR):
+        held = getattr(message, field.name)
+        if field.is_repeated:
+            values = [(f"[{index}]", value) for index, value in enumerate(held)]
+        else:
+            values = [("", held)] if message.HasField(field.name) else []
+        for subscript, value in values:
+            name = f"{path}{field.name}{subscript}"
+            if not isinstance(value, Timestamp):
+                yield from _no_times(value, f"{name}.")
+            elif not _is_time(value):
+                yield FieldViolation(name, "must be a time in the years 1 to 9999")
+
+
+@functools.cache
+def _holders(descriptor: Descriptor) -> Sequence[FieldDescriptor]:
+    """Return the fields that are timestamps, or may hold some."""
+    return [
+        field
+        for field in descriptor.fields
+        if field.message_type
+        and not field.message_type.GetOptions().map_entry
+        and _TIMESTAMP in _reachable(field.message_type)
+    ]
+
+
+@functools.cache
+def _reachable(descriptor: Descriptor) -> frozenset[str]:
+    found: set[str] = set()
+    waiting = [descriptor]
+    while waiting:
+        current = waiting.pop()
+        if current.full_name not in found:
+            found.add(current.full_name)
+            waiting += [field.message_type for field in current.fields if field.message_type]
+    return frozenset(found)
+
+
+def _is_time(value: Timestamp) -> bool:
+    return _FIRST_S <= value.seconds <= _LAST_S and 0 <= value.nanos < _NANOS_PER_S
 
 
 def _violations(violations: Iterable[protovalidate.Violation]) -> Iterable[FieldViolation]:

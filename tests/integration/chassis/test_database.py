@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
 from services.chassis.database import Database
-from services.chassis.errors import DomainError, EditConflict, Kind, Unavailable
+from services.chassis.errors import DomainError, EditConflict, InvalidArgument, Kind, Unavailable
 from services.chassis.logs import configure_logs, get_logger
 from tests.fixtures.postgres import PostgresServer
 from tests.integration.chassis.kettle import KettleSettings
@@ -98,6 +98,12 @@ async def test_failures_do_not_repeat_what_was_stored(
         get_logger("kettle").error("failed", exc_info=err)
     assert "kettles_name_key" in logged.getvalue()
     assert secret not in logged.getvalue()
+
+
+async def test_text_that_can_not_be_stored_is_the_callers_mistake(database: Database) -> None:
+    """PostgreSQL keeps no text with the character 0 in it."""
+    with pytest.raises(InvalidArgument):
+        await insert(database, "a\0b")
 
 
 async def test_domain_error_passes_a_transaction_unchanged(database: Database) -> None:

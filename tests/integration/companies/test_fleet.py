@@ -147,12 +147,20 @@ def test_users_says_who_goes_on_vehicles(site: FleetSite) -> None:
 
 
 def attempt(site: FleetSite, vehicle_id: str, user_id: str, **more: Any) -> Refusal:
-    """Put somebody on a vehicle and return how it was refused: with OK if it wasn't."""
-    try:
-        site.assign(vehicle_id, user_id, **more)
-    except grpc.RpcError as err:
-        return refusal_of(err)
-    return Refusal(StatusCode.OK)
+    """Put somebody on a vehicle and return how it was refused: with OK if it wasn't.
+
+    Where everything is busy users may not answer in time; a client tries again, as it is told.
+    """
+
+    def decided() -> Refusal | None:
+        try:
+            site.assign(vehicle_id, user_id, **more)
+        except grpc.RpcError as err:
+            refusal = refusal_of(err)
+            return None if refusal.code is StatusCode.UNAVAILABLE else refusal
+        return Refusal(StatusCode.OK)
+
+    return eventually(decided, "an answer of users")
 
 
 def test_simultaneous_drivers_leave_one(site: FleetSite) -> None:
