@@ -9,8 +9,13 @@ from tests.fixtures.shutting_out import RealServices
 from tests.fixtures.stack import PORT_NAMES
 from tests.fixtures.system import System
 from tests.fixtures.waiting import eventually
-from tests.sagas.tenants import Tenant, new_tenant
-from tests.sagas.traces import Contents, contents_of
+
+pytest.register_assert_rewrite(
+    *(f"tests.sagas.{name}" for name in ("access", "boards", "deletions", "faults"))
+)
+
+from tests.sagas.tenants import Tenant, new_tenant  # noqa: E402 - after it can be rewritten
+from tests.sagas.traces import Contents, contents_of  # noqa: E402
 
 
 @pytest.fixture(scope="session")

@@ -34,8 +34,8 @@ TOMBSTONES = frozenset(
     }
 )
 """Where the id of a deleted company stays for good, and nothing else of it."""
-UNEXPIRED = frozenset({"auth.revocations"})
-"""Where ids stay until the last token that names them has expired."""
+UNEXPIRED = frozenset({"auth.purged_people", "auth.revocations"})
+"""Where ids stay while events, or tokens, may still name them."""
 CHAINED = frozenset({"auth.audit_chains", "auth.audit_heads", "auth.audit_records"})
 """Where ids stay for as long as the audit log is kept: who did what, and no name or address."""
 PUBLISHED = frozenset({f"{service}.outbox" for service in SERVICES})
@@ -56,6 +56,7 @@ FLEETING = frozenset(
         "auth.audit_heads",
         "auth.backup_codes",
         "auth.mails",
+        "auth.purged_people",
         "auth.reset_requests",
         "auth.revocations",
     }
