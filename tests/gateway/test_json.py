@@ -6,6 +6,7 @@ import httpx
 import pytest
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from gateway.contract import Rpc
 from services.chassis.identity import Role
@@ -25,9 +26,14 @@ SCALARS: dict[int, Any] = {
     FieldDescriptor.CPPTYPE_UINT64: 9007199254740993,
 }
 
+MOMENT = Timestamp(seconds=1_772_366_400, nanos=123_456_000)
+
 
 def filled(message: Message) -> Message:
     """Set every field, of a oneof the first."""
+    if message.DESCRIPTOR.full_name == "google.protobuf.Timestamp":
+        message.MergeFromString(MOMENT.SerializeToString())
+        return message
     for field in message.DESCRIPTOR.fields:
         oneof = field.containing_oneof
         if oneof and message.WhichOneof(oneof.name):
@@ -60,6 +66,7 @@ def answers(
             continue
         response = rest_call(rpc, services).send(rest, authorization(token_for(rpc, mint)))
         assert response.headers["content-type"] == "application/json"
+        assert response.is_success, (rpc.label, response.text)
         found[rpc.label] = response.json()
     return found
 
