@@ -139,7 +139,8 @@ def test_pages_put_together_are_the_list(filled: TwoTenants, path: str, order: s
     assert len(set(whole)) == len(whole)
     for size in (2, 3):
         walked = list(pages(filled, path, question(filled, path, page_size=size, **more)))
-        assert list(itertools.chain(*walked)) == whole
+        # Some lists, such as that of what was done, grow meanwhile by themselves.
+        assert [entry for entry in itertools.chain(*walked) if entry in set(whole)] == whole
         assert all(len(page) <= size for page in walked)
 
 
