@@ -85,6 +85,8 @@ FINISHING = Standstill(
 def leaving(system: System, services: RealServices, neighbour: Neighbour) -> Tenant:
     """A company that has something of everything and is suspended, which everybody knows."""
     tenant = new_tenant(services)
+    # Sensors are counted of a company that telemetry knows.
+    system.settle()
     clockless = SimulatedBoard(services, tenant.company_id, system.gateway_url, TimeSource.BOOT)
     clockless.record()
     clockless.deliver()
