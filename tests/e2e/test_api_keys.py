@@ -44,9 +44,7 @@ def test_a_key_opens_what_its_scopes_name_and_dies_within_seconds(platform: Plat
         "POST", "/v1/apiKeys", {"apiKey": wanted, "currentPassword": PASSWORD}, token=admin.token
     )
     key_id, secret_key = made["apiKey"]["keyId"], made["secretKey"]
-    granted = platform.call(
-        "POST", "/v1/auth:exchangeApiKey", {"secretKey": secret_key}, token=""
-    )
+    granted = platform.call("POST", "/v1/auth:exchangeApiKey", {"secretKey": secret_key}, token="")
     token = granted["accessToken"]
     assert (granted["companyId"], granted["scopes"]) == (company_id, ["companies:read"])
 
