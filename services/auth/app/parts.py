@@ -11,6 +11,7 @@ from services.auth.adapters.key_ring import Ed25519KeyGenerator, KeyRing
 from services.auth.adapters.maildir import MaildirMailer
 from services.auth.adapters.smtp import SmtpMailer
 from services.auth.adapters.zxcvbn_estimator import ZxcvbnPasswordStrength
+from services.auth.ports import AuthenticationRecorder
 from services.auth.ports.mails import Mailer
 from services.auth.settings import AuthSettings
 from services.auth.storage.store import PostgresStore
@@ -18,6 +19,7 @@ from services.auth.storage.vault import Vault
 from services.auth.usecases.new_passwords import NewPasswords
 from services.auth.usecases.opening import SessionOpener
 from services.auth.usecases.passwords import PasswordCheck
+from services.auth.usecases.proving import Proving
 from services.auth.usecases.resets import AnswerResetRequests, ResetCodes
 from services.auth.usecases.second_factors import SecondFactors
 from services.auth.usecases.throttling import LoginThrottle
@@ -47,6 +49,10 @@ class Parts:
     reset_codes: ResetCodes
     hint: NatsRevocationHint
     carrier: MailCarrier
+
+    def proving(self, recorder: AuthenticationRecorder) -> Proving:
+        """Construct what has people prove anew who they are."""
+        return Proving(self.store, self.throttle, self.check_password, self.factors, recorder)
 
 
 def make_parts(runtime: Runtime[AuthSettings]) -> Parts:
