@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from services.chassis.audit.entries import acting
 from services.chassis.workers import Worker, pause
 from services.companies.usecases.deletions import AdvanceDeletions
 from services.companies.usecases.plans import RollOutPlans
@@ -35,8 +36,10 @@ def rollout_chore(roll_out: RollOutPlans) -> Chore:
     """Make the chore that brings companies what their plans allow; replicas share it."""
 
     async def do() -> None:
-        while await roll_out():
-            pass
+        brought_up = 1
+        while brought_up:
+            with acting("companies", "RollOutPlans"):
+                brought_up = await roll_out()
 
     return Chore("plan-rollout", do, _INTERVAL_MAX_S)
 
