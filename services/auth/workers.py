@@ -142,8 +142,16 @@ class AuditUpkeep:
     async def run(self, stopping: asyncio.Event) -> None:
         """Do so until stopped: the body of a worker."""
         while not stopping.is_set():
-            while await self.signer.sign_due() and not stopping.is_set():
-                pass
+            while not stopping.is_set() and (heads := await self.signer.sign_due()):
+                for head in heads:
+                    # Whoever keeps logs elsewhere keeps heads elsewhere.
+                    log.info(
+                        "audit_head_signed",
+                        company_id=str(head.company_id),
+                        sequence=head.sequence,
+                        hash=head.hash.hex(),
+                        key_id=head.key_id,
+                    )
             for company_id in await self.prune.due():
                 await self._prune(company_id, stopping)
             await pause(stopping, self.interval_s)

@@ -144,5 +144,5 @@ class AuditRecorder(Protocol):
     def sealed(self, lag_s: float) -> None:
         """Count a record that was sealed, so long after it happened."""
 
-    def verified(self, *, intact: bool) -> None:
+    def verified(self, company_id: uuid.UUID, *, intact: bool) -> None:
         """Note what verifying a chain has found."""

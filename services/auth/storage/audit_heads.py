@@ -9,14 +9,14 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from services.auth.domain.audit_heads import AuditKey, Head, HeadKind
+from services.auth.domain.audit_heads import AuditKey, Head, HeadKind, key_id_of
 from services.auth.storage.audit_tables import (
     AUDIT_CHAINS,
     AUDIT_HEADS,
     AUDIT_KEYS,
     AUDIT_RECORDS,
 )
-from services.auth.storage.vault import Vault
+from services.auth.storage.vault import SealBroken, Vault
 
 
 class PostgresAuditHeads:
@@ -110,9 +110,21 @@ class PostgresAuditHeads:
         await self.add_head(checkpoint)
 
     async def keys(self) -> Sequence[AuditKey]:
-        """Return the public halves of all keys that ever signed heads, oldest first."""
+        """Return the public halves of all keys that ever signed heads, oldest first.
+
+        A key that somebody else has put there vouches for nothing: its private half is not sealed
+        under the name that the public half has.
+        """
         statement = sa.select(AUDIT_KEYS).order_by(AUDIT_KEYS.c.created_at)
-        return [_key(row) for row in await self._session.execute(statement)]
+        rows = await self._session.execute(statement)
+        return [_key(row) for row in rows if self._is_ours(row)]
+
+    def _is_ours(self, row: sa.Row[Any]) -> bool:
+        try:
+            self._vault.open(row.sealed_private_key, _context(key_id_of(row.public_key)))
+        except SealBroken:
+            return False
+        return True
 
     async def signing_key(self) -> tuple[AuditKey, bytes] | None:
         """Return the newest key with its private half."""

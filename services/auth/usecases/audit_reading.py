@@ -137,7 +137,7 @@ class AuditReading:
         complete = verifier.sequence - done < VERIFIED_PER_CALL_MAX
         if broken is None and complete:
             broken = await self._check_end(verifier, company_id)
-        self._recorder.verified(intact=broken is None)
+        self._recorder.verified(company_id, intact=broken is None)
         return Verdict(verifier.sequence, complete and broken is None, broken)
 
     async def _verifier(self, tx: AuditTransaction, chain: Chain) -> ChainVerifier:
