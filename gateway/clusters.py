@@ -65,8 +65,14 @@ def _grpc(settings: GatewaySettings, service: str, probed: str) -> Config:
         # A service that is down answers 503 at once; it is not tried in the hope that it lives.
         "common_lb_config": {"healthy_panic_threshold": {"value": 0}},
         "outlier_detection": {
-            "consecutive_gateway_failure": 10,
-            "consecutive_5xx": 20,
+            # Only for what can't be reached: whether an instance is well, its health check says.
+            # What it answers is no sign. Boards of suspended companies are refused in long rows,
+            # and a service that misses another one says UNAVAILABLE in every instance.
+            "split_external_local_origin_errors": True,
+            "consecutive_local_origin_failure": 10,
+            "consecutive_5xx": 0,
+            "consecutive_gateway_failure": 0,
+            "enforcing_success_rate": 0,
             "interval": "1s",
             "base_ejection_time": "2s",
             "max_ejection_time": "10s",

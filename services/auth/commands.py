@@ -13,8 +13,8 @@ from prometheus_client import CollectorRegistry
 
 from services.auth.adapters.audit_recording import PrometheusAuditRecorder
 from services.auth.adapters.audit_signing import Ed25519HeadSigning
-from services.auth.app import make_key_rotation, make_vault, utc_now
-from services.auth.audit_app import BOOKKEEPING_TABLES, make_reading, make_signer
+from services.auth.app.audit import BOOKKEEPING_TABLES, make_reading, make_signer
+from services.auth.app.parts import make_key_rotation, make_vault, utc_now
 from services.auth.domain.audit import PLATFORM
 from services.auth.domain.audit_heads import AuditKey, key_id_of
 from services.auth.settings import AuthSettings

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from services.auth.adapters.key_ring import KeyRing
 from services.auth.adapters.recording import PrometheusRecorder
-from services.auth.ports import MailUndeliverable
+from services.auth.ports.mails import MailUndeliverable
 from services.auth.usecases.audit_sealing import HeadSigner, PruneAudit
 from services.auth.usecases.companies import EndClosedSessions, EraseCompanies
 from services.auth.usecases.email_changes import CarryOutEmailChanges

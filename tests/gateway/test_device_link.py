@@ -251,10 +251,10 @@ def test_a_board_that_is_to_come_back_later_is_not_tried_for_meanwhile(
     assert "x-envoy-ratelimited" not in response.headers
 
 
-def test_a_company_that_uploads_too_much_is_told_its_limit(
+def test_a_company_that_uploads_too_much_is_told_its_limit_alone(
     services: Services, rest: httpx.Client, device: dict[str, str]
 ) -> None:
-    """Beside that of the device, which the gateway tells."""
+    """Of two limits the one that refused is told; the device has plenty left of its own."""
     services.answers[UPLOAD] = aborting(
         grpc.StatusCode.RESOURCE_EXHAUSTED,
         "UPLOAD_RATE_EXCEEDED",
@@ -267,8 +267,24 @@ def test_a_company_that_uploads_too_much_is_told_its_limit(
     response = rest.post("/v1/telemetry", content=b"\x01", headers=device)
 
     assert (response.status_code, response.headers["retry-after"]) == (429, "7")
-    told = {
-        name: response.headers.get_list(f"x-ratelimit-{name}")[0]
+    assert told_limits(response) == {"limit": ["600"], "remaining": ["0"], "reset": ["7"]}
+
+
+def test_a_board_within_its_limits_is_told_its_own(
+    rest: httpx.Client, device: dict[str, str]
+) -> None:
+    """How many uploads the device has left, once."""
+    response = rest.post("/v1/telemetry", content=b"\x01", headers=device)
+
+    told = told_limits(response)
+    assert response.status_code == httpx.codes.OK
+    assert {name: len(values) for name, values in told.items()} == dict.fromkeys(told, 1)
+    assert 0 < int(told["remaining"][0]) < int(told["limit"][0])
+
+
+def told_limits(response: httpx.Response) -> dict[str, list[str]]:
+    """Return every value of each header about limits."""
+    return {
+        name: response.headers.get_list(f"x-ratelimit-{name}")
         for name in ("limit", "remaining", "reset")
     }
-    assert told == {"limit": "600", "remaining": "0", "reset": "7"}

@@ -1,6 +1,7 @@
 """A service that is away is 503 with a time to come back, never 500, and comes back by itself."""
 
 import asyncio
+import uuid
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -16,11 +17,12 @@ from tests.fixtures.ports import reserved_ports
 from tests.fixtures.tokens import TokenMint
 from tests.fixtures.waiting import eventually
 from tests.gateway.backend import Context, Services
-from tests.gateway.calls import authorization, native_unary
+from tests.gateway.calls import RAW, authorization, native_unary
 from tests.gateway.envoy import RunningGateway, running_gateway
 
 LIST = "dashtrack.companies.v1.CompanyService/ListCompanies"
 CREATE = "dashtrack.companies.v1.CompanyService/CreateCompany"
+UPLOAD = "dashtrack.device.v1.DeviceLinkHttpService/Upload"
 
 
 def bring_back_companies(services: Services, gateway: RunningGateway) -> None:
@@ -152,3 +154,51 @@ def test_while_the_keys_are_unknown_tokens_are_not_called_bad(
     assert response.headers["retry-after"] == "1"
     assert response.json()["details"][0]["reason"] == "UNAVAILABLE"
     assert without.status_code == httpx.codes.OK
+
+
+def times_judged(gateway: RunningGateway, service: str) -> int:
+    """Return how often an instance was to be ejected, though the last one never is."""
+    prefix = f"cluster.{service}.outlier_detection"
+    stats = httpx.get(f"{gateway.admin_url}/stats?filter={prefix}").text
+    counts = dict(line.split(": ") for line in stats.splitlines())
+    names = ("ejections_enforced_total", "ejections_overflow")
+    return sum(int(counts[f"{prefix}.{name}"]) for name in names)
+
+
+@pytest.mark.parametrize("code", [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.INTERNAL])
+def test_an_instance_is_not_ejected_for_what_it_answers(
+    code: grpc.StatusCode,
+    services: Services,
+    rest: httpx.Client,
+    gateway: RunningGateway,
+    token_mint: TokenMint,
+) -> None:
+    """Boards of a suspended company, however many, don't cost the others an instance."""
+
+    async def refuse(_: Message, context: Context) -> Message:
+        await context.abort(code, "later", (("x-envoy-ratelimited", "true"),))
+        raise AssertionError
+
+    services.answers[UPLOAD] = refuse
+    headers = authorization(token_mint.device(uuid.uuid4())) | {"content-type": RAW}
+    before = times_judged(gateway, "telemetry")
+
+    for _ in range(50):
+        rest.post("/v1/telemetry", content=b"\x01", headers=headers)
+
+    assert len(services.calls) == 50
+    assert times_judged(gateway, "telemetry") == before
+
+
+@pytest.mark.usefixtures("without_companies")
+def test_an_instance_that_cannot_be_reached_is_ejected(
+    rest: httpx.Client, gateway: RunningGateway, token_mint: TokenMint
+) -> None:
+    """Sooner than its health check notices."""
+    headers = authorization(token_mint.user(Role.MASTER))
+    before = times_judged(gateway, "companies")
+
+    for _ in range(50):
+        rest.post("/v1/companies", json={}, headers=headers)
+
+    assert times_judged(gateway, "companies") > before

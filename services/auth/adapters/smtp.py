@@ -9,7 +9,8 @@ import aiosmtplib
 
 from services.auth.adapters.messages import compose
 from services.auth.domain.mails import Mail
-from services.auth.ports import Clock, MailUndeliverable
+from services.auth.ports import Clock
+from services.auth.ports.mails import MailUndeliverable
 
 _PERMANENT_CODE_MIN = 500
 

@@ -6,12 +6,15 @@ import hashlib
 import secrets
 import uuid
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from services.chassis.identity import Role
 
 BOOTSTRAP_USER_ID = uuid.UUID("00000000-0000-7000-8000-000000000001")
 """The first master: users makes the person under this id, auth the credential."""
+
+PURGED_KEPT = timedelta(days=60)
+"""How long it is known of somebody that they were erased: twice as long as events may come late."""
 
 _INVITATION_CODE_SIZE_BYTES = 20
 _CODE_GROUP_LENGTH = 4

@@ -15,7 +15,7 @@ from services.auth.domain.credentials import (
     Invitation,
     Language,
 )
-from services.auth.storage.tables import CREDENTIALS, INVITATIONS
+from services.auth.storage.tables import CREDENTIALS, INVITATIONS, PURGED_PEOPLE
 from services.chassis.identity import Role
 
 
@@ -63,7 +63,8 @@ class PostgresCredentialRepository:
             .where(CREDENTIALS.c.company_id == company_id)
             .order_by(CREDENTIALS.c.user_id)
             .limit(limit)
-            .with_for_update()
+            # As above: a refresh that holds a session of theirs may have to refer to its owner.
+            .with_for_update(key_share=True)
         )
         return [_credential(row) for row in await self._session.execute(query)]
 
@@ -81,6 +82,29 @@ class PostgresCredentialRepository:
     async def _read(self, query: sa.Select[Any]) -> Credential | None:
         row = (await self._session.execute(query)).one_or_none()
         return None if row is None else _credential(row)
+
+
+class PostgresPurgedPeople:
+    """Who was erased, as one transaction sees it."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def add(self, user_id: uuid.UUID, now: datetime) -> None:
+        """Note that a person was erased."""
+        statement = insert(PURGED_PEOPLE).values(user_id=user_id, purged_at=now)
+        await self._session.execute(statement.on_conflict_do_nothing())
+
+    async def includes(self, user_id: uuid.UUID) -> bool:
+        """Tell whether a person was erased."""
+        found = sa.exists().where(PURGED_PEOPLE.c.user_id == user_id)
+        return bool(await self._session.scalar(sa.select(found)))
+
+    async def prune(self, purged_before: datetime) -> None:
+        """Forget those of whom nothing can come any more."""
+        await self._session.execute(
+            sa.delete(PURGED_PEOPLE).where(PURGED_PEOPLE.c.purged_at <= purged_before)
+        )
 
 
 class PostgresInvitationRepository:

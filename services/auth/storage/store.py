@@ -11,6 +11,7 @@ from services.auth.storage.companies import OutboxCompanyEvents, PostgresCompany
 from services.auth.storage.credentials import (
     PostgresCredentialRepository,
     PostgresInvitationRepository,
+    PostgresPurgedPeople,
 )
 from services.auth.storage.email_changes import PostgresEmailChangeRepository
 from services.auth.storage.mails import PostgresMailQueue
@@ -44,6 +45,7 @@ class PostgresTransaction:
     def __init__(self, session: AsyncSession, vault: Vault) -> None:
         self._session = session
         self.credentials = PostgresCredentialRepository(session)
+        self.purged_people = PostgresPurgedPeople(session)
         self.companies = PostgresCompanyRepository(session)
         self.company_events = OutboxCompanyEvents(session)
         self.sessions = PostgresSessionRepository(session, vault)

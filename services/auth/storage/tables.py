@@ -49,6 +49,16 @@ class CredentialRow(AuthModel, table=True):
     updated_at: datetime = Field(sa_type=_TIME)
 
 
+class PurgedPersonRow(AuthModel, table=True):
+    """Somebody who was erased: what is told late of them must not bring them back."""
+
+    __tablename__ = "purged_people"
+    __table_args__ = (sa.Index("purged_people_purged_idx", "purged_at"),)
+
+    user_id: uuid.UUID = Field(primary_key=True)
+    purged_at: datetime = Field(sa_type=_TIME)
+
+
 class CompanyRow(AuthModel, table=True):
     """A company, as far as companies told of it."""
 
@@ -272,6 +282,7 @@ OUTBOX = outbox_table(AuthModel.metadata)
 # Statements are built on the tables, not on the classes: what they return is what the database
 # says now, never a row that the session remembers from before it waited for a lock.
 CREDENTIALS = AuthModel.metadata.tables["credentials"]
+PURGED_PEOPLE = AuthModel.metadata.tables["purged_people"]
 COMPANIES = AuthModel.metadata.tables["companies"]
 SESSIONS = AuthModel.metadata.tables["sessions"]
 REFRESH_TOKENS = AuthModel.metadata.tables["refresh_tokens"]

@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 
 from services.auth.domain.passwords import check_form, check_strength, known_words
-from services.auth.ports import PasswordHasher
-from services.auth.ports.passwords import PasswordStrength
+from services.auth.ports.passwords import PasswordHasher, PasswordStrength
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,8 @@ from services.auth.domain.sessions import (
     revoked_with,
 )
 from services.auth.domain.tokens import Lifetimes, user_claims
-from services.auth.ports import Clock, TokenIssuer, Transaction
+from services.auth.ports import Clock, Transaction
+from services.auth.ports.keys import TokenIssuer
 from services.chassis.audit.entries import note_account
 from services.chassis.identity import Restriction
 

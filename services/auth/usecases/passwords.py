@@ -19,13 +19,8 @@ from services.auth.domain.errors import (
 from services.auth.domain.passwords import normalise_password
 from services.auth.domain.sessions import Origin, Session, SessionGrant
 from services.auth.domain.throttling import Charge
-from services.auth.ports import (
-    AuthenticationRecorder,
-    PasswordHasher,
-    RevocationHint,
-    Store,
-    Wake,
-)
+from services.auth.ports import AuthenticationRecorder, RevocationHint, Store, Wake
+from services.auth.ports.passwords import PasswordHasher
 from services.auth.usecases.new_passwords import NewPasswords
 from services.auth.usecases.opening import SessionOpener, end_sessions
 from services.auth.usecases.proven_addresses import note_proven_address

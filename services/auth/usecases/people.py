@@ -52,13 +52,15 @@ class ApplyPersonChange:
             await self._hint.announce()
 
     async def _apply(self, tx: Transaction, change: PersonChange) -> bool:
+        # A change and an erasure of somebody who isn't known yet would not see each other.
+        await tx.exclude_others(f"person/{change.user_id}")
         before = await tx.credentials.lock(change.user_id)
         if before is not None and before.user_version >= change.version:
             # The newer version that has overtaken the wish for an invitation doesn't carry it.
             if change.invite and before.status is CredentialStatus.INVITED:
                 await self._invite_again(tx, change)
             return False
-        if change.purged or await self._is_going(tx, change):
+        if await self._is_gone(tx, change):
             return before is not None and await self._erase(tx, before)
         after = change.applied_to(before)
         await tx.credentials.save(after, self._clock())
@@ -75,11 +77,14 @@ class ApplyPersonChange:
             await self._invite_again(tx, change)
         return before is not None and await self._end_tokens(tx, before, after)
 
-    async def _is_going(self, tx: Transaction, change: PersonChange) -> bool:
-        """Tell whether the person's company is being erased: what comes late adds nobody to it."""
-        if change.company_id is None:
-            return False
-        return (await tx.companies.hold(change.company_id)).is_going
+    async def _is_gone(self, tx: Transaction, change: PersonChange) -> bool:
+        """Tell whether the person or their company was erased: what comes late adds nobody."""
+        company_id = change.company_id
+        if company_id is not None and (await tx.companies.hold(company_id)).is_going:
+            return True
+        if change.purged:
+            await tx.purged_people.add(change.user_id, self._clock())
+        return change.purged or await tx.purged_people.includes(change.user_id)
 
     async def _erase(self, tx: Transaction, credential: Credential) -> bool:
         """Remove a credential and everything that hangs on it."""

@@ -16,14 +16,8 @@ from services.auth.domain.passwords import normalise_password
 from services.auth.domain.sessions import Origin, Session, SessionGrant, refresh_token_digest
 from services.auth.domain.totp import Proof
 from services.auth.domain.warnings import reuse_mail
-from services.auth.ports import (
-    AuthenticationRecorder,
-    PasswordHasher,
-    RevocationHint,
-    Store,
-    Transaction,
-    Wake,
-)
+from services.auth.ports import AuthenticationRecorder, RevocationHint, Store, Transaction, Wake
+from services.auth.ports.passwords import PasswordHasher
 from services.auth.usecases.opening import Opened, SessionOpener, end_sessions, hold_company
 from services.auth.usecases.second_factors import SecondFactors, Verdict
 from services.auth.usecases.throttling import LoginThrottle

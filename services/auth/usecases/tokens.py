@@ -15,13 +15,8 @@ from services.auth.domain.tokens import (
     device_claims,
     service_claims,
 )
-from services.auth.ports import (
-    AuthenticationRecorder,
-    Clock,
-    RevocationHint,
-    Store,
-    TokenIssuer,
-)
+from services.auth.ports import AuthenticationRecorder, Clock, RevocationHint, Store
+from services.auth.ports.keys import TokenIssuer
 from services.chassis.audit.entries import note_account, note_resource
 
 

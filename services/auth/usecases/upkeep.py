@@ -4,18 +4,14 @@ from datetime import timedelta
 
 from services.auth.domain import keys
 from services.auth.domain.api_keys import KEPT_AFTER_END
+from services.auth.domain.credentials import PURGED_KEPT
 from services.auth.domain.keys import RotationPolicy, SigningKey
 from services.auth.domain.mails import Mail, retry_delay
 from services.auth.domain.sessions import SessionCounts
 from services.auth.domain.tokens import Lifetimes
-from services.auth.ports import (
-    Clock,
-    KeyGenerator,
-    Mailer,
-    MailUndeliverable,
-    Store,
-    Transaction,
-)
+from services.auth.ports import Clock, Store, Transaction
+from services.auth.ports.keys import KeyGenerator
+from services.auth.ports.mails import Mailer, MailUndeliverable
 from services.chassis.identity import TenantScope
 
 _KEYS_WORK = "signing-keys"
@@ -131,6 +127,7 @@ class Prune:
                 return
             now = self._clock()
             await tx.sessions.prune(now - self._lifetimes.refresh_token, now)
+            await tx.purged_people.prune(now - PURGED_KEPT)
             await tx.invitations.prune(now)
             await tx.password_resets.prune(now)
             await tx.email_changes.prune(now)

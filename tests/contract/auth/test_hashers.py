@@ -6,7 +6,7 @@ import pytest
 
 from services.auth.adapters.argon2_hasher import Argon2Options, Argon2PasswordHasher
 from services.auth.adapters.bounded_threads import BoundedThreads
-from services.auth.ports import PasswordHasher
+from services.auth.ports.passwords import PasswordHasher
 from tests.fixtures.auth_fakes import FakePasswordHasher
 
 

@@ -15,7 +15,7 @@ import pytest
 from services.auth.adapters.maildir import MaildirMailer
 from services.auth.adapters.smtp import SmtpFailed, SmtpMailer, SmtpSecurity, SmtpServer
 from services.auth.domain.mails import Mail
-from services.auth.ports import Mailer, MailUndeliverable
+from services.auth.ports.mails import Mailer, MailUndeliverable
 from tests.fixtures.auth_fakes import FakeClock, FakeMailer
 from tests.fixtures.ports import reserved_ports
 from tests.fixtures.smtp_server import BUSY, GONE, SmtpSite, running_smtp_server

@@ -208,6 +208,37 @@ async def test_purging_a_stranger_changes_nothing(world: AuthWorld) -> None:
     assert not world.store.tables.revocations
 
 
+@pytest.mark.parametrize("known", [True, False])
+async def test_nothing_late_brings_an_erased_person_back(world: AuthWorld, *, known: bool) -> None:
+    """An event that is delivered again after the last one finds nobody, and invites nobody."""
+    first, second = a_change(), a_change()
+    if known:
+        await world.apply_change(first)
+    last = replace(first, event_id=uuid.uuid4(), version=4, active=False, purged=True, email="")
+    await world.apply_change(last)
+
+    for version, active in ((1, True), (2, False), (3, True)):
+        late = replace(first, event_id=uuid.uuid4(), version=version, active=active)
+        await world.apply_change(replace(late, invite=active))
+    await world.apply_change(replace(second, email=first.email))
+    await world.send_all_mail()
+
+    assert world.store.tables.credentials.keys() == {second.user_id}
+    assert len(world.mailer.sent) == 1
+
+
+async def test_an_erased_person_is_forgotten_in_the_end(world: AuthWorld) -> None:
+    """Once nothing that was told of them can come any more."""
+    await world.apply_change(a_change(active=False, purged=True, email="", version=3))
+
+    await world.prune()
+    assert world.store.tables.purged_people
+    world.clock.advance(days=61)
+    await world.prune()
+
+    assert not world.store.tables.purged_people
+
+
 async def test_a_fresh_invitation_replaces_the_first(world: AuthWorld) -> None:
     """The first code stops working, and its mail does not go out any more."""
     first = a_change()

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from services.auth.domain import keys
-from services.auth.ports import MailUndeliverable
+from services.auth.ports.mails import MailUndeliverable
 from tests.fixtures.auth_world import (
     LIFETIMES,
     ORIGIN,

@@ -1,4 +1,4 @@
-"""Constructs the audit log: what `app` adds to the service."""
+"""Constructs the audit log."""
 
 import base64
 import json
@@ -40,9 +40,6 @@ they did, and attempts are counted before they are judged."""
 class AuditLog:
     """What the service needs of the audit log."""
 
-    store: PostgresAuditStore
-    signer: HeadSigner
-    reading: AuditReading
     servicer: AuditServicer
     erase: EraseAuditPersonalData
     """Destroys the key to the personal data in a company's log, when the company is deleted."""
@@ -60,9 +57,6 @@ def build_audit_log(runtime: Runtime[AuthSettings], vault: Vault, clock: Clock) 
     prune = PruneAudit(store, signer, timedelta(days=settings.audit_retention_d), clock)
     upkeep = AuditUpkeep(signer=signer, prune=prune, interval_s=settings.audit_head_interval_s)
     return AuditLog(
-        store=store,
-        signer=signer,
-        reading=reading,
         servicer=AuditServicer(reading),
         erase=EraseAuditPersonalData(store, signer, clock, new_id),
         workers=[
