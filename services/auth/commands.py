@@ -59,7 +59,11 @@ async def verify_audit(load: Load, arguments: Sequence[str]) -> str:
     parser.add_argument("--company", type=uuid.UUID, default=PLATFORM, metavar="ID")
     parser.add_argument("--file", type=Path, help="an NDJSON export")
     parser.add_argument(
-        "--key", action="append", default=[], type=_public_key, help="public key in Base64"
+        "--key",
+        action="append",
+        default=[],
+        type=_public_key,
+        help="a public key that vouches, in Base64",
     )
     wanted = parser.parse_args(arguments)
     if wanted.file is not None:
@@ -69,13 +73,16 @@ async def verify_audit(load: Load, arguments: Sequence[str]) -> str:
         store = PostgresAuditStore(database, make_vault(settings))
         signer = make_signer(database, make_vault(settings), utc_now)
         recorder = PrometheusAuditRecorder(CollectorRegistry())
-        return await _verify_chain(make_reading(store, signer, recorder), wanted.company)
+        reading = make_reading(store, signer, recorder)
+        return await _verify_chain(reading, wanted.company, wanted.key)
 
 
-async def _verify_chain(reading: AuditReading, company_id: uuid.UUID) -> str:
+async def _verify_chain(
+    reading: AuditReading, company_id: uuid.UUID, known: Sequence[AuditKey]
+) -> str:
     after = 0
     while True:
-        verdict = await reading.verify(company_id, after=after)
+        verdict = await reading.verify(company_id, after=after, known=known)
         if verdict.broken is not None:
             raise CommandFailed(
                 f"broken at record {verdict.broken.sequence}: {verdict.broken.problem}"

@@ -107,6 +107,9 @@ class AuditTransaction(Protocol):
     async def keys(self) -> Sequence[AuditKey]:
         """Return the public halves of all keys that ever signed heads, oldest first."""
 
+    async def own_keys(self) -> Sequence[AuditKey]:
+        """Return the keys that this service made, as their sealed private halves prove."""
+
     async def signing_key(self) -> tuple[AuditKey, bytes] | None:
         """Return the newest key with its private half."""
 

@@ -110,13 +110,16 @@ class PostgresAuditHeads:
         await self.add_head(checkpoint)
 
     async def keys(self) -> Sequence[AuditKey]:
-        """Return the public halves of all keys that ever signed heads, oldest first.
-
-        A key that somebody else has put there vouches for nothing: its private half is not sealed
-        under the name that the public half has.
-        """
+        """Return the public halves of all keys that ever signed heads, oldest first."""
         statement = sa.select(AUDIT_KEYS).order_by(AUDIT_KEYS.c.created_at)
-        rows = await self._session.execute(statement)
+        return [_key(row) for row in await self._session.execute(statement)]
+
+    async def own_keys(self) -> Sequence[AuditKey]:
+        """Return the keys that this service made, as their sealed private halves prove.
+
+        One that somebody has put there is not sealed under the name that its public half has.
+        """
+        rows = await self._session.execute(sa.select(AUDIT_KEYS))
         return [_key(row) for row in rows if self._is_ours(row)]
 
     def _is_ours(self, row: sa.Row[Any]) -> bool:
