@@ -1,9 +1,10 @@
 # `make` prints what there is. Everything runs in .venv, which each target brings up to date first.
-# Variables: PYTHON, PORT_OFFSET, ONLY, ARGS; the help says where each counts.
+# Variables: PYTHON, PORT_OFFSET, ONLY, EFFORT, ARGS; the help says where each counts.
 
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 PYTHON ?= python3
+EFFORT ?= 50
 PY := .venv/bin/python
 STACK = $(if $(PORT_OFFSET),DASHTRACK_STACK_PORT_OFFSET=$(PORT_OFFSET)) $(PY) -m services.stack
 export PYTHON ONLY
@@ -53,6 +54,11 @@ format: .venv-dev ## Lay out the code and repair what can be repaired
 .PHONY: breaking
 breaking: .venv-dev ## Compare the contract with the last release's
 	@tools/protos.sh breaking
+
+.PHONY: soak
+soak: .venv-dev ## What make test tries a little, EFFORT=50 times as much: hours
+	@DASHTRACK_TEST_EFFORT=$(EFFORT) $(PY) -m pytest -n 2 --no-loadscope-reorder $(if $(ONLY),-k '$(ONLY)') \
+	  tests/e2e/test_api_description.py tests/security tests/unit/chassis $(ARGS)
 
 .PHONY: bench
 bench: .venv-dev ## Measure, and write BENCHMARKS.md; ONLY=name runs a part

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from tests.bench import cpu, disk, ingest, report
+from tests.bench import cpu, disk, identity, ingest, report
 from tests.bench.report import Figure
 from tests.bench.rig import Rig, running_rig
 
@@ -16,6 +16,10 @@ MEASUREMENTS: dict[str, Callable[[Rig], Awaitable[list[Figure]]]] = {
     "ingest": ingest.measure,
     "cpu": cpu.measure,
     "disk": disk.measure,
+    "logins": identity.measure_logins,
+    "tokens": identity.measure_tokens,
+    "lists": identity.measure_lists,
+    "reads": identity.measure_reads,
 }
 
 _EXIT_TERMINATED = 128 + signal.SIGTERM

@@ -138,7 +138,13 @@ def _as_json(parcel: Parcel) -> Parcel:
 @contextmanager
 def running_rig(state_dir: Path) -> Iterator[Rig]:
     """Start a stack whose limits don't stand in a load's way, and claim its boards."""
-    unlimited = {"device_uploads_per_s": "100000", "device_uploads_burst": "100000"}
+    limits = (
+        "device_uploads_per_s",
+        "device_uploads_burst",
+        "address_calls_per_s",
+        "address_calls_burst",
+    )
+    unlimited = dict.fromkeys(limits, "100000")
     with stack_in(state_dir, **unlimited) as stack:
         stack.up()
         with platform_of(stack) as platform:

@@ -51,13 +51,11 @@ class _Connection(asyncio.Protocol):
             self._transport.close()
 
 
-class Http1Uploads:
-    """Uploads over kept HTTP/1.1 connections, as boards send them."""
+class _Http1Calls:
+    """Calls over kept HTTP/1.1 connections."""
 
-    def __init__(self, port: int, content_type: str) -> None:
-        """Upload to a server on loopback."""
+    def __init__(self, port: int) -> None:
         self._port = port
-        self._content_type = content_type
         self._idle: deque[_Connection] = deque()
 
     async def __aenter__(self) -> Self:
@@ -68,7 +66,7 @@ class Http1Uploads:
             connection.close()
 
     async def send(self, parcel: Parcel) -> None:
-        """Upload a batch and wait for its acknowledgement."""
+        """Send a request and wait for its answer."""
         connection = self._idle.pop() if self._idle else await self._connect()
         head = await connection.exchange(self._request(parcel))
         if not head.startswith(b"HTTP/1.1 200"):
@@ -81,6 +79,18 @@ class Http1Uploads:
         return connection
 
     def _request(self, parcel: Parcel) -> bytes:
+        raise NotImplementedError
+
+
+class Http1Uploads(_Http1Calls):
+    """Uploads, as boards send them."""
+
+    def __init__(self, port: int, content_type: str) -> None:
+        """Upload to a server on loopback."""
+        super().__init__(port)
+        self._content_type = content_type
+
+    def _request(self, parcel: Parcel) -> bytes:
         head = (
             "POST /v1/telemetry HTTP/1.1\r\n"
             f"host: 127.0.0.1:{self._port}\r\n"
@@ -89,3 +99,20 @@ class Http1Uploads:
             f"content-length: {len(parcel.body)}\r\n\r\n"
         )
         return head.encode() + parcel.body
+
+
+class Http1Reads(_Http1Calls):
+    """Reads of one thing, as whoever's token it is."""
+
+    def __init__(self, port: int, path: str) -> None:
+        """Read from a server on loopback."""
+        super().__init__(port)
+        self._path = path
+
+    def _request(self, parcel: Parcel) -> bytes:
+        head = (
+            f"GET {self._path} HTTP/1.1\r\n"
+            f"host: 127.0.0.1:{self._port}\r\n"
+            f"authorization: Bearer {parcel.token}\r\n\r\n"
+        )
+        return head.encode()

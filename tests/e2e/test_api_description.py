@@ -2,6 +2,7 @@
 
 import itertools
 import secrets
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
@@ -56,8 +57,11 @@ def of_each_operation(*, coverage: bool) -> Callable[[Test], Test]:
     return decorate
 
 
-pytestmark = pytest.mark.timeout(timeout_s())
+pytestmark = pytest.mark.timeout(timeout_s(180))
 TURNS = itertools.count()
+# Requests with many fields have hundreds of limits to walk over: beyond these, one in three is.
+ASKED_ALWAYS = 40
+ASKED: Counter[str] = Counter()
 
 
 @schemathesis.serializer("application/x-protobuf")
@@ -169,6 +173,10 @@ def undocumented_reason(case: Case, response: Any) -> str | None:
 
 def check(case: Case, asker: Asker, session: requests.Session) -> None:
     """Ask, and hold the answer to the document."""
+    ASKED[case.operation.label] += 1
+    number = ASKED[case.operation.label]
+    if EFFORT == 1 and number > ASKED_ALWAYS and number % 3:
+        return
     aim(case, asker.known)
     token = asker.token_for(case)
     try:
