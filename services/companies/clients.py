@@ -1,5 +1,6 @@
 """The other services behind the ports that the use cases know."""
 
+import asyncio
 import uuid
 from collections.abc import Awaitable
 from typing import TypeVar
@@ -92,8 +93,10 @@ class GrpcLoginCensus:
 
 async def _answered(call: Awaitable[T]) -> T:
     try:
-        return await call
-    except grpc.aio.AioRpcError as err:
+        # The call's own limit begins once there is a service token, which auth may be slow with.
+        async with asyncio.timeout(_CENSUS_TIMEOUT_S):
+            return await call
+    except (grpc.aio.AioRpcError, TimeoutError) as err:
         # Whatever is wrong over there, the rest of the dashboard is not the worse for it.
         message = "A part of the dashboard does not answer."
         raise Unavailable(message) from err

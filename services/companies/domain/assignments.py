@@ -86,8 +86,11 @@ class Assignment:
         )
 
     def ended(self, now: datetime) -> Self:
-        """Return it as it is once it has ended."""
-        return dataclasses.replace(self, end_time=now)
+        """Return it as it is once it has ended.
+
+        Clocks of replicas differ: it ends no sooner than it began all the same.
+        """
+        return dataclasses.replace(self, end_time=max(now, self.start_time))
 
     def is_same(self, other: "Assignment") -> bool:
         """Tell whether another one puts the same person on the same vehicle for the same."""

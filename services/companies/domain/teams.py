@@ -142,8 +142,11 @@ class Membership:
         )
 
     def ended(self, now: datetime) -> Self:
-        """Return it as it is once it has ended."""
-        return dataclasses.replace(self, end_time=now)
+        """Return it as it is once it has ended.
+
+        Clocks of replicas differ: it ends no sooner than it began all the same.
+        """
+        return dataclasses.replace(self, end_time=max(now, self.start_time))
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,8 +45,6 @@ class PostgresHoldingsRepository:
             some = (
                 sa.select(*table.primary_key.columns)
                 .where(table.c.company_id == scope.company_id)
-                # In one order, so that replicas that erase at once wait for one another.
-                .order_by(*table.primary_key.columns)
                 .limit(limit)
                 .with_for_update()
             )

@@ -88,7 +88,9 @@ class PostgresMembershipRepository:
         statement = sa.update(MembershipRow).where(
             _within(scope), which, col(MembershipRow.end_time).is_(None)
         )
-        await self._session.exec(statement.values(end_time=now))
+        await self._session.exec(
+            statement.values(end_time=sa.func.greatest(now, col(MembershipRow.start_time)))
+        )
 
 
 def _within(scope: TenantScope) -> sa.ColumnElement[bool]:

@@ -68,11 +68,12 @@ class TeamUseCases:
 
     async def delete_team(self, caller: Caller, team_id: uuid.UUID, etag: str) -> None:
         """Remove a team: its members and vehicles are in none afterwards."""
-        now = self._clock()
         async with self._transactions.begin() as work:
             team = await work.teams.get_for_change(caller.scope, team_id)
             note_resource("team", team_id, team.company_id)
             team.require_current(etag)
+            # Once the team is locked: nobody joins it later than it ends.
+            now = self._clock()
             await work.memberships.end_of_team(caller.scope, team_id, now)
             await work.vehicles.leave_team(caller.scope, team_id, now)
             await work.teams.remove(caller.scope, team_id)

@@ -1,6 +1,7 @@
 """What every store of teams and memberships promises, in memory and in PostgreSQL alike."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -156,3 +157,23 @@ async def test_memberships_begin_and_end(transactions: Transactions, scope: Tena
         assert not await work.memberships.list_before(
             scope, MembershipQuery(team_id=new_id()), None, 10
         )
+
+
+async def test_times_in_teams_never_end_before_they_begin(
+    transactions: Transactions, scope: TenantScope
+) -> None:
+    """The replica that ends them may have a clock that is behind."""
+    north, behind = team(scope), NOW - timedelta(seconds=1)
+    first, second = membership(north, new_id()), membership(north, new_id())
+    await done(
+        transactions,
+        lambda work: work.memberships.add(scope, first),
+        lambda work: work.memberships.add(scope, second),
+        lambda work: work.memberships.end(scope, first.ended(behind)),
+        lambda work: work.memberships.end_of_team(scope, north.team_id, behind),
+    )
+
+    async with transactions.begin() as work:
+        of_team = MembershipQuery(team_id=north.team_id)
+        history = await work.memberships.list_before(scope, of_team, None, 10)
+    assert [one.end_time for one in history] == [NOW, NOW]
