@@ -200,7 +200,7 @@ class TokenIssuer(Protocol):
     async def issue(self, company_id: uuid.UUID, device_id: uuid.UUID) -> DeviceToken:
         """Sign a token."""
 
-    async def revoke(self, device_id: uuid.UUID) -> None:
+    async def revoke(self, company_id: uuid.UUID, device_id: uuid.UUID) -> None:
         """End every token that was issued for a device until now."""
 
 

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from services.chassis.audit.entries import note_resource
 from services.chassis.database import Database
 from services.telemetry.storage.log_folder import fold_alone
 from services.telemetry.storage.outgoing import announce_erased
@@ -60,6 +61,7 @@ class PostgresEraser:
             erasure = (await session.exec(_NEXT)).one_or_none()
             if erasure is None:
                 return False
+            note_resource("company", erasure.company_id, erasure.company_id)
             if not await self._erase(session, erasure.company_id):
                 erasure.erased_at = now
                 session.add(erasure)
