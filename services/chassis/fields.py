@@ -14,7 +14,7 @@ RESTRICTIONS = {
     options_pb2.Restriction.Value(f"RESTRICTION_{restriction.name}"): restriction
     for restriction in Restriction
 }
-RESTRICTION_NUMBERS = {restriction: number for number, restriction in RESTRICTIONS.items()}
+_RESTRICTION_NUMBERS = {restriction: number for number, restriction in RESTRICTIONS.items()}
 
 
 def decode_id(text: str) -> uuid.UUID:
@@ -32,3 +32,10 @@ def encode_time(moment: datetime) -> Timestamp:
     timestamp = Timestamp()
     timestamp.FromDatetime(moment)
     return timestamp
+
+
+def encode_restriction(restriction: Restriction | None) -> "options_pb2.Restriction.ValueType":
+    """Write what narrows a token, if anything does."""
+    if restriction is None:
+        return options_pb2.RESTRICTION_UNSPECIFIED
+    return _RESTRICTION_NUMBERS[restriction]

@@ -34,7 +34,9 @@ def api_key_usecases(parts: Parts, recorder: PrometheusRecorder) -> ApiKeyUseCas
     store, opener, settings = parts.store, parts.opener, parts.settings
     throttle = LoginThrottle(settings.login_limits, parts.vault.digest, utc_now, "api-key-")
     return ApiKeyUseCases(
-        create=CreateApiKey(store, opener, settings.api_key_policy),
+        create=CreateApiKey(
+            parts.proving(recorder), opener, settings.api_key_policy, parts.carrier.wake
+        ),
         list=ListApiKeys(store),
         revoke=RevokeApiKey(store, opener, parts.hint),
         exchange=ExchangeApiKey(store, throttle, opener, recorder),

@@ -11,6 +11,7 @@ from services.auth.adapters.key_ring import Ed25519KeyGenerator, KeyRing
 from services.auth.adapters.maildir import MaildirMailer
 from services.auth.adapters.smtp import SmtpMailer
 from services.auth.adapters.zxcvbn_estimator import ZxcvbnPasswordStrength
+from services.auth.ports import AuthenticationRecorder
 from services.auth.ports.mails import Mailer
 from services.auth.settings import AuthSettings
 from services.auth.storage.store import PostgresStore
@@ -18,14 +19,16 @@ from services.auth.storage.vault import Vault
 from services.auth.usecases.new_passwords import NewPasswords
 from services.auth.usecases.opening import SessionOpener
 from services.auth.usecases.passwords import PasswordCheck
+from services.auth.usecases.proving import Proving
 from services.auth.usecases.resets import AnswerResetRequests, ResetCodes
 from services.auth.usecases.second_factors import SecondFactors
 from services.auth.usecases.throttling import LoginThrottle
 from services.auth.usecases.upkeep import RotateKeys, SendMail
-from services.auth.workers import MailCarrier
+from services.auth.workers import mail_carrier
 from services.chassis.application import Runtime
 from services.chassis.database import Database
 from services.chassis.ids import new_id
+from services.chassis.workers import Chore
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +49,11 @@ class Parts:
     opener: SessionOpener
     reset_codes: ResetCodes
     hint: NatsRevocationHint
-    carrier: MailCarrier
+    carrier: Chore
+
+    def proving(self, recorder: AuthenticationRecorder) -> Proving:
+        """Construct what has people prove anew who they are."""
+        return Proving(self.store, self.throttle, self.check_password, self.factors, recorder)
 
 
 def make_parts(runtime: Runtime[AuthSettings]) -> Parts:
@@ -77,7 +84,7 @@ def make_parts(runtime: Runtime[AuthSettings]) -> Parts:
         opener=opener,
         reset_codes=reset_codes,
         hint=NatsRevocationHint(runtime.messaging),
-        carrier=MailCarrier(
+        carrier=mail_carrier(
             AnswerResetRequests(store, reset_codes),
             SendMail(store, make_mailer(settings), utc_now),
             settings.mail_poll_interval_s,

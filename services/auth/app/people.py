@@ -25,7 +25,7 @@ from services.auth.usecases.passwords import AcceptInvitation, ChangePassword
 from services.auth.usecases.resets import RequestPasswordReset, ResetPassword
 from services.auth.usecases.sessions import Login, Logout, RefreshSession
 from services.auth.usecases.throttling import LoginThrottle
-from services.auth.workers import AddressCarrier
+from services.auth.workers import address_carrier
 
 
 class Addresses:
@@ -33,7 +33,7 @@ class Addresses:
 
     def __init__(self, parts: Parts, book: AddressBook) -> None:
         self.carry_out = CarryOut(parts.store, book, parts.opener, parts.carrier.wake)
-        self.carrier = AddressCarrier(
+        self.carrier = address_carrier(
             CarryOutEmailChanges(parts.store, self.carry_out),
             parts.settings.mail_poll_interval_s,
         )
@@ -44,6 +44,7 @@ def auth_usecases(parts: Parts, recorder: PrometheusRecorder, addresses: Address
     store, opener, hint = parts.store, parts.opener, parts.hint
     throttle, check, factors = parts.throttle, parts.check_password, parts.factors
     passwords, wake = parts.passwords, parts.carrier.wake
+    prove = parts.proving(recorder)
     resets = LoginThrottle(parts.settings.reset_limits, parts.vault.digest, utc_now, "reset-")
     return AuthUseCases(
         login=Login(store, throttle, parts.hasher, factors, opener, hint, recorder),
@@ -55,15 +56,15 @@ def auth_usecases(parts: Parts, recorder: PrometheusRecorder, addresses: Address
         accept_invitation=AcceptInvitation(
             store, throttle, passwords, opener, recorder, addresses.carrier.wake
         ),
-        change_password=ChangePassword(store, throttle, check, passwords, opener, hint, recorder),
+        change_password=ChangePassword(store, check, passwords, opener, hint, recorder, wake),
         request_password_reset=RequestPasswordReset(store, resets, opener, recorder, wake),
         reset_password=ResetPassword(
             store, throttle, passwords, parts.reset_codes, hint, recorder, wake
         ),
         enroll_totp=EnrollTotp(store, throttle, check, recorder),
-        confirm_totp=ConfirmTotp(store, factors, recorder),
-        disable_totp=DisableTotp(store, throttle, check, factors, recorder),
-        regenerate_backup_codes=RegenerateBackupCodes(store, throttle, check, factors, recorder),
+        confirm_totp=ConfirmTotp(store, factors, opener, recorder, wake),
+        disable_totp=DisableTotp(store, prove, opener, wake),
+        regenerate_backup_codes=RegenerateBackupCodes(prove, factors),
         draw_qr=qr_svg,
         key_set=parts.key_ring.json_web_key_set,
     )

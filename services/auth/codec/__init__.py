@@ -7,7 +7,6 @@ from datetime import datetime
 from dashtrack.auth.internal.v1 import token_service_pb2
 from dashtrack.auth.v1 import auth_service_pb2, authenticator_pb2
 from dashtrack.companies.v1 import company_events_pb2, company_pb2
-from dashtrack.options.v1 import options_pb2
 from dashtrack.users.v1 import user_events_pb2
 from google.api.httpbody_pb2 import HttpBody
 
@@ -23,8 +22,8 @@ from services.auth.domain.sessions import (
 from services.auth.domain.tokens import IssuedToken, Revocation, RevocationPage
 from services.auth.domain.totp import TotpEnrollment
 from services.chassis.errors import invalid_field
-from services.chassis.fields import RESTRICTION_NUMBERS, ROLE_NUMBERS, ROLES, encode_time
-from services.chassis.identity import Restriction, Role
+from services.chassis.fields import ROLE_NUMBERS, ROLES, encode_restriction, encode_time
+from services.chassis.identity import Role
 from services.chassis.page_tokens import encode_next_page
 from services.chassis.revocations import Revocation as PulledRevocation
 from services.chassis.revocations import RevocationPage as PulledPage
@@ -52,14 +51,8 @@ def encode_session(grant: SessionGrant) -> auth_service_pb2.Session:
         user_id=str(grant.user_id),
         role=ROLE_NUMBERS[grant.role],
         company_id=str(grant.company_id or ""),
-        restriction=_restriction_number(grant.restriction),
+        restriction=encode_restriction(grant.restriction),
     )
-
-
-def _restriction_number(restriction: Restriction | None) -> "options_pb2.Restriction.ValueType":
-    if restriction is None:
-        return options_pb2.RESTRICTION_UNSPECIFIED
-    return RESTRICTION_NUMBERS[restriction]
 
 
 def encode_page(

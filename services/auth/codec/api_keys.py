@@ -10,7 +10,13 @@ from services.auth.domain.api_keys import ApiKey, ApiKeyPage, MadeApiKey, NewApi
 from services.auth.ports.api_keys import ExaminedToken
 from services.auth.usecases.key_exchange import ApiKeyGrant
 from services.chassis.errors import invalid_field
-from services.chassis.fields import ROLE_NUMBERS, ROLES, decode_optional_id, encode_time
+from services.chassis.fields import (
+    ROLE_NUMBERS,
+    ROLES,
+    decode_optional_id,
+    encode_restriction,
+    encode_time,
+)
 from services.chassis.identity import CallerKind
 from services.chassis.page_tokens import encode_next_page
 
@@ -115,6 +121,7 @@ def encode_introspection(
         scopes=sorted(holder.scopes),
         issue_time=_moment(found.issued_at_s),
         expire_time=_moment(holder.expires_at_s),
+        restriction=encode_restriction(holder.restriction),
     )
 
 

@@ -76,6 +76,16 @@ class Revocation:
         return cls(None, subject, now, now + lifetimes.longest_token)
 
     @classmethod
+    def of_api_key(cls, key_id: uuid.UUID, lifetimes: Lifetimes, now: datetime) -> Self:
+        """End the tokens of a key that has ended for good.
+
+        There is no later one that has to be told from them: those that a clock ahead of ours has
+        issued "later" end with the others.
+        """
+        until = now + lifetimes.session_revocation
+        return cls(None, key_id, until, until)
+
+    @classmethod
     def of_company(cls, company_id: uuid.UUID, lifetimes: Lifetimes, now: datetime) -> Self:
         """End the tokens of a company's people and devices that were issued up to now."""
         return cls(None, None, now, now + lifetimes.longest_token, company_id)

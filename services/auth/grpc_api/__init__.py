@@ -25,6 +25,7 @@ from services.auth.usecases.authenticators import (
 )
 from services.auth.usecases.own_sessions import ListSessions, LogoutEverywhere, RevokeSession
 from services.auth.usecases.passwords import AcceptInvitation, ChangePassword, SessionOwner
+from services.auth.usecases.proving import Claim
 from services.auth.usecases.resets import RequestPasswordReset, ResetPassword
 from services.auth.usecases.sessions import Login, Logout, RefreshSession
 from services.auth.usecases.tokens import (
@@ -158,16 +159,17 @@ class AuthServicer(AuthServiceServicer):
         self, request: authenticator_pb2.DisableTotpRequest, context: Any
     ) -> Empty:
         proof = Proof(request.totp_code, request.backup_code)
-        owner = self._owner(context)
-        await self._usecases.disable_totp(owner, request.current_password, proof)
+        await self._usecases.disable_totp(
+            Claim(self._owner(context), request.current_password, proof)
+        )
         return Empty()
 
     async def RegenerateBackupCodes(
         self, request: authenticator_pb2.RegenerateBackupCodesRequest, context: Any
     ) -> authenticator_pb2.BackupCodes:
         proof = Proof(request.totp_code, request.backup_code)
-        owner = self._owner(context)
-        codes = await self._usecases.regenerate_backup_codes(owner, request.current_password, proof)
+        claim = Claim(self._owner(context), request.current_password, proof)
+        codes = await self._usecases.regenerate_backup_codes(claim)
         return authenticator_pb2.BackupCodes(backup_codes=codes)
 
     async def GetJsonWebKeySet(self, request: pb.GetJsonWebKeySetRequest, context: Any) -> HttpBody:

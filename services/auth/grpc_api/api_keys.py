@@ -10,10 +10,12 @@ from dashtrack.auth.v1.introspection_service_pb2_grpc import IntrospectionServic
 
 from services.auth.codec import PAGE_SIZE_DEFAULT
 from services.auth.codec import api_keys as codec
-from services.auth.grpc_api.origins import origin_of
+from services.auth.domain.totp import Proof
+from services.auth.grpc_api.origins import origin_of, session_owner
 from services.auth.usecases.api_keys import CreateApiKey, ListApiKeys, RevokeApiKey
 from services.auth.usecases.introspection import IntrospectToken
 from services.auth.usecases.key_exchange import ExchangeApiKey
+from services.auth.usecases.proving import Claim
 from services.chassis.fields import decode_id, decode_optional_id
 from services.chassis.identity import current_caller
 from services.chassis.page_tokens import decode_page_start
@@ -44,8 +46,14 @@ class ApiKeyServicer(ApiKeyServiceServicer):
     async def CreateApiKey(
         self, request: pb.CreateApiKeyRequest, context: Any
     ) -> pb.CreateApiKeyResponse:
-        new = codec.decode_new_api_key(request)
-        return codec.encode_made_api_key(await self._usecases.create(current_caller(), new))
+        owner = session_owner(context, self._proxies_trusted)
+        claim = Claim(
+            owner, request.current_password, Proof(request.totp_code, request.backup_code)
+        )
+        made = await self._usecases.create(
+            current_caller(), claim, codec.decode_new_api_key(request)
+        )
+        return codec.encode_made_api_key(made)
 
     async def ListApiKeys(
         self, request: pb.ListApiKeysRequest, context: Any

@@ -19,9 +19,11 @@ from services.auth.domain.api_keys import (
     spell_key,
 )
 from services.auth.domain.errors import CompanyNotFound
+from services.auth.domain.notices import api_key_mail
 from services.auth.domain.tokens import Revocation
-from services.auth.ports import RevocationHint, Store, Transaction
+from services.auth.ports import RevocationHint, Store, Transaction, Wake
 from services.auth.usecases.opening import SessionOpener
+from services.auth.usecases.proving import Claim, Proving
 from services.chassis.audit.entries import note_resource
 from services.chassis.errors import TokenRevoked, invalid_field, require_quota
 from services.chassis.identity import Caller, CreationRequest, Role, TenantScope
@@ -33,14 +35,19 @@ _QUOTA = "api_keys"
 class CreateApiKey:
     """Makes a key."""
 
-    store: Store
+    prove: Proving
     opener: SessionOpener
     policy: ApiKeyPolicy
+    wake: Wake
 
-    async def __call__(self, caller: Caller, new: NewApiKey) -> MadeApiKey:
+    async def __call__(self, caller: Caller, claim: Claim, new: NewApiKey) -> MadeApiKey:
         """Make a key, or find the one that an earlier try of the request made.
 
+        A key lives on when the session that makes it has ended, so a token alone, which may have
+        been stolen, makes none. Its maker is told by mail.
+
         Raises:
+            DomainError: the caller doesn't prove who they are; as `Proving` says.
             RoleNotGrantable: the caller may not make keys of this role.
             CompanyRequired: the role reaches a company, and none is named.
             CompanyNotFound: it is out of the caller's reach.
@@ -53,10 +60,9 @@ class CreateApiKey:
         request = None
         if new.request_id is not None:
             request = CreationRequest.of(caller.user_id, new.request_id, new.asked_for)
-        async with self.store.transaction() as tx:
-            # Held, so that no key is made beside the end of its maker's access.
-            creator = await tx.credentials.lock(caller.user_id)
-            if creator is None or not creator.may_log_in or creator.role is not caller.role:
+        async with self.prove(claim) as (tx, creator):
+            # They are locked, so that no key is made beside the end of its maker's access.
+            if (creator.role, creator.company_id) != (caller.role, caller.company_id):
                 raise TokenRevoked("The token says what no longer holds.")
             await self._require_company(tx, new.company_id)
             if request and (made := await tx.api_keys.made_by(caller.scope, request)):
@@ -78,6 +84,9 @@ class CreateApiKey:
             )
             note_resource("api_key", api_key.key_id, api_key.company_id)
             await tx.api_keys.add(caller.scope, api_key, request)
+            mail = api_key_mail(self.opener.new_id(), creator, api_key, claim.owner.origin)
+            await tx.mails.add(mail, creator.user_id, now)
+        self.wake()
         return MadeApiKey(api_key, spell_key(api_key.key_id, secret))
 
     async def _require_company(self, tx: Transaction, company_id: uuid.UUID | None) -> None:
@@ -162,7 +171,7 @@ async def end_api_keys(
     now = opener.clock()
     for api_key in ended:
         await tx.api_keys.save(TenantScope.everything(), api_key)
-    return [Revocation.of_subject(api_key.key_id, opener.lifetimes, now) for api_key in ended]
+    return [Revocation.of_api_key(api_key.key_id, opener.lifetimes, now) for api_key in ended]
 
 
 def _placed(caller: Caller, new: NewApiKey) -> NewApiKey:

@@ -101,6 +101,11 @@ async def end_keys_of(
     ended = [
         api_key.revoked(now)
         for api_key in await tx.api_keys.lock_live_of(_EVERYTHING, maker_id, now)
-        if not may_grant(role, api_key.role)
+        if not may_grant(role, api_key.role) or _is_foreign(after, api_key)
     ]
     return await end_api_keys(tx, ended, opener)
+
+
+def _is_foreign(maker: Credential | None, api_key: ApiKey) -> bool:
+    """Tell whether a key reaches a company that its maker doesn't."""
+    return maker is not None and maker.company_id not in {None, api_key.company_id}

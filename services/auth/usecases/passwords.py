@@ -16,6 +16,7 @@ from services.auth.domain.errors import (
     LoginThrottled,
     PasswordTooWeak,
 )
+from services.auth.domain.notices import password_changed_mail
 from services.auth.domain.passwords import normalise_password
 from services.auth.domain.sessions import Origin, Session, SessionGrant
 from services.auth.domain.throttling import Charge
@@ -42,7 +43,7 @@ class PasswordCheck:
 
     def __init__(self, store: Store, throttle: LoginThrottle, hasher: PasswordHasher) -> None:
         self._store = store
-        self._throttle = throttle
+        self.throttle = throttle
         self._hasher = hasher
 
     async def __call__(
@@ -58,11 +59,11 @@ class PasswordCheck:
             credential = await tx.credentials.find(owner.user_id)
             if credential is None or not credential.may_log_in:
                 raise CredentialsInvalid
-            charges = await self._throttle.charge(
+            charges = await self.throttle.charge(
                 tx, credential.email, owner.user_id, owner.origin.address
             )
         plain = normalise_password(password)
-        async with self._throttle.refunding(self._store, charges, LoginThrottled):
+        async with self.throttle.refunding(self._store, charges, LoginThrottled):
             verified = await self._hasher.verify(credential.password_hash, plain)
         if not verified:
             raise CredentialsInvalid
@@ -144,23 +145,26 @@ class ChangePassword:
     def __init__(
         self,
         store: Store,
-        throttle: LoginThrottle,
         check: PasswordCheck,
         passwords: NewPasswords,
         opener: SessionOpener,
         hint: RevocationHint,
         recorder: AuthenticationRecorder,
+        wake: Wake,
     ) -> None:
         self._store = store
-        self._throttle = throttle
+        self._throttle = check.throttle
         self._check_password = check
         self._passwords = passwords
         self._opener = opener
         self._hint = hint
         self._recorder = recorder
+        self._wake = wake
 
     async def __call__(self, owner: SessionOwner, current_password: str, new_password: str) -> None:
         """Change the password from within a session, and end the person's other sessions.
+
+        They are told by mail.
 
         Raises:
             CredentialsInvalid: the current password is wrong.
@@ -172,6 +176,7 @@ class ChangePassword:
         except (CredentialsInvalid, LoginThrottled) as err:
             self._recorder.failed(err.reason.lower())
             raise
+        self._wake()
         if others:
             await self._hint.announce()
 
@@ -190,9 +195,12 @@ class ChangePassword:
             current = await tx.credentials.lock(owner.user_id)
             if current is None or not current.still_is(credential):
                 raise CredentialsInvalid
-            await tx.credentials.save(current.with_password(password_hash), self._opener.clock())
+            now = self._opener.clock()
+            await tx.credentials.save(current.with_password(password_hash), now)
             # Whoever asked for a code before may not be the owner.
             await tx.password_resets.remove(owner.user_id)
+            mail = password_changed_mail(self._opener.new_id(), current, owner.origin, now)
+            await tx.mails.add(mail, owner.user_id, now)
             others = [
                 session
                 for session in await tx.sessions.lock_open(owner.user_id)

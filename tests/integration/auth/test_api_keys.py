@@ -18,6 +18,7 @@ from tests.fixtures.refusals import refused
 from tests.fixtures.tokens import bearer
 from tests.fixtures.waiting import eventually
 
+PASSWORD = "a long enough password"
 KIND = introspection_service_pb2.TokenIntrospection
 
 
@@ -45,14 +46,18 @@ def an_admin(people: Any) -> tuple[Any, Any]:
     return event, session
 
 
-def make(keys: Any, token: str, **facts: Any) -> pb.CreateApiKeyResponse:
+def make(
+    keys: Any, token: str, *, password: str = PASSWORD, **facts: Any
+) -> pb.CreateApiKeyResponse:
     """Make a key; `facts` replace the usual ones."""
     usual: dict[str, Any] = {
         "display_name": "Warehouse",
         "role": options_pb2.ROLE_MANAGER,
         "scopes": ["telemetry:read"],
     }
-    request = pb.CreateApiKeyRequest(api_key=pb.ApiKey(**(usual | facts)))
+    request = pb.CreateApiKeyRequest(
+        api_key=pb.ApiKey(**(usual | facts)), current_password=password
+    )
     made: pb.CreateApiKeyResponse = keys.CreateApiKey(request, metadata=bearer(token))
     return made
 
@@ -161,6 +166,20 @@ def test_foreign_keys_and_companies_do_not_exist(keys: Any, people: Any) -> None
         make(keys, own.access_token, role=options_pb2.ROLE_MASTER)
 
 
+def test_a_stolen_token_makes_no_key(keys: Any, people: Any) -> None:
+    """It takes the password, and the maker is told of what was made."""
+    event, session = an_admin(people)
+
+    with refused(StatusCode.UNAUTHENTICATED, "CREDENTIALS_INVALID"):
+        make(keys, session.access_token, password="what a thief would guess")
+    made = make(keys, session.access_token)
+
+    def told() -> bool:
+        return any(made.api_key.prefix in str(mail) for mail in people.site.mails_for(event.email))
+
+    eventually(told, "a mail that tells of the key")
+
+
 def test_a_key_ends_when_its_maker_leaves(keys: Any, people: Any) -> None:
     """Who leaves may have kept a copy."""
     event, session = an_admin(people)
@@ -187,7 +206,9 @@ def test_a_repeated_request_has_its_key(keys: Any, people: Any) -> None:
     api_key = pb.ApiKey(
         display_name="Warehouse", role=options_pb2.ROLE_MANAGER, scopes=["users:read"]
     )
-    request = pb.CreateApiKeyRequest(api_key=api_key, request_id=str(uuid.uuid4()))
+    request = pb.CreateApiKeyRequest(
+        api_key=api_key, request_id=str(uuid.uuid4()), current_password=PASSWORD
+    )
 
     first, second = (
         keys.CreateApiKey(request, metadata=bearer(session.access_token)) for _ in range(2)

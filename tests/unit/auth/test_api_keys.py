@@ -11,16 +11,22 @@ from services.auth.domain.api_keys import (
     ApiKeyInvalid,
     ApiKeyNotFound,
     CompanyRequired,
-    MadeApiKey,
-    NewApiKey,
     RoleNotGrantable,
 )
 from services.auth.domain.companies import CompanyState
-from services.auth.domain.credentials import Credential
-from services.auth.domain.errors import CompanyNotFound, CompanySuspended, LoginThrottled
+from services.auth.domain.errors import (
+    CompanyNotFound,
+    CompanySuspended,
+    LoginThrottled,
+)
 from services.auth.domain.sessions import Origin
-from services.chassis.errors import InvalidArgument, QuotaExceeded, RequestIdReused, TokenRevoked
-from services.chassis.identity import Caller, CallerKind, Role
+from services.chassis.errors import (
+    InvalidArgument,
+    QuotaExceeded,
+    RequestIdReused,
+)
+from services.chassis.identity import Role
+from tests.fixtures.auth_api_keys import a_key, an_admin, calling
 from tests.fixtures.auth_world import (
     API_KEY_POLICY,
     LIFETIMES,
@@ -29,32 +35,6 @@ from tests.fixtures.auth_world import (
     a_change,
     company_of,
 )
-
-NEW = NewApiKey(
-    display_name="Warehouse",
-    role=Role.MANAGER,
-    scopes=["telemetry:read", "users:read"],
-    company_id=None,
-    expires_at=None,
-)
-
-
-def calling(person: Credential) -> Caller:
-    """Make the caller that a person is."""
-    return Caller(
-        CallerKind.USER, str(person.user_id), person.role, person.company_id, uuid.uuid4(), 2**40
-    )
-
-
-async def an_admin(world: AuthWorld) -> Credential:
-    """Add somebody who may make keys."""
-    return await world.add_person(role=Role.COMPANY_ADMIN)
-
-
-async def a_key(world: AuthWorld, admin: Credential, **facts: object) -> MadeApiKey:
-    """Make a key; `facts` replace the usual ones."""
-    new = replace(NEW, **facts)  # type: ignore[arg-type]
-    return await world.create_api_key(calling(admin), new)
 
 
 async def test_a_key_is_exchanged_for_a_token_that_says_what_it_may(world: AuthWorld) -> None:
@@ -332,12 +312,23 @@ async def test_no_key_outlives_its_company(world: AuthWorld) -> None:
         await a_key(world, master, company_id=company_of(admin))
 
 
-async def test_no_key_is_made_with_a_token_that_is_out_of_date(world: AuthWorld) -> None:
-    """The end of an access and a last key may meet."""
+async def test_keys_of_a_company_end_when_their_maker_leaves_it(world: AuthWorld) -> None:
+    """The role alone doesn't reach another company."""
     admin = await an_admin(world)
-    caller = calling(admin)
-    await world.apply_change(a_change(admin, version=2, active=False))
+    made = await a_key(world, admin)
 
-    with pytest.raises(TokenRevoked):
-        await world.create_api_key(caller, NEW)
-    assert LIFETIMES.access_token == timedelta(minutes=15)
+    await world.apply_change(a_change(admin, version=2, company_id=uuid.uuid4()))
+
+    with pytest.raises(ApiKeyInvalid):
+        await world.exchange_api_key(made.text, ORIGIN)
+
+
+async def test_a_key_ends_with_tokens_of_clocks_that_are_ahead(world: AuthWorld) -> None:
+    """It never comes back, so there is no later token to be told from them."""
+    admin = await an_admin(world)
+    made = await a_key(world, admin)
+
+    await world.revoke_api_key(calling(admin), made.api_key.key_id)
+
+    (revoked,) = (await world.list_revocations(0)).revocations
+    assert revoked.revoked_at == revoked.expires_at > world.clock() + LIFETIMES.access_token

@@ -5,6 +5,7 @@ from html.parser import HTMLParser
 
 import pytest
 
+from services.auth.domain.api_keys import ApiKey
 from services.auth.domain.credentials import Language
 from services.auth.domain.letters import (
     email_code_mail,
@@ -13,6 +14,11 @@ from services.auth.domain.letters import (
     reset_notice_mail,
 )
 from services.auth.domain.mails import Mail
+from services.auth.domain.notices import (
+    api_key_mail,
+    authenticator_mail,
+    password_changed_mail,
+)
 from services.auth.domain.warnings import email_changed_mail, reuse_mail
 from tests.fixtures.auth_fakes import START
 from tests.fixtures.auth_world import ORIGIN, a_change, a_credential
@@ -35,6 +41,17 @@ def letters(language: Language) -> list[Mail]:
     owner = a_credential()
     person = a_change(owner, language=language, display_name="Zé & <b>Ana</b> $code")
     owner = person.applied_to(owner)
+    key = ApiKey(
+        key_id=uuid.uuid4(),
+        company_id=owner.company_id,
+        display_name=person.display_name,
+        role=owner.role,
+        scopes=("telemetry:read", "users:read"),
+        digest=b"",
+        creator_id=owner.user_id,
+        created_at=START,
+        expires_at=START,
+    )
     return [
         invitation_mail(uuid.uuid4(), person, "ABCD-EFGH", START),
         reset_mail(uuid.uuid4(), owner, "ABCD-EFGH", START),
@@ -42,6 +59,10 @@ def letters(language: Language) -> list[Mail]:
         email_code_mail(uuid.uuid4(), owner, "new@example.com", "ABCD-EFGH", START),
         email_changed_mail(uuid.uuid4(), owner, "old@example.com", "new@example.com", START),
         reuse_mail(uuid.uuid4(), owner, ORIGIN, START),
+        api_key_mail(uuid.uuid4(), owner, key, ORIGIN),
+        password_changed_mail(uuid.uuid4(), owner, ORIGIN, START),
+        authenticator_mail(uuid.uuid4(), owner, START, on=True),
+        authenticator_mail(uuid.uuid4(), owner, START, on=False),
     ]
 
 

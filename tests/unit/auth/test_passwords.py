@@ -127,6 +127,22 @@ async def test_the_address_is_no_password(world: AuthWorld) -> None:
         await world.accept_invitation(code, email.upper(), ORIGIN)
 
 
+async def test_owners_are_told_that_their_password_was_changed(world: AuthWorld) -> None:
+    """And from where; a refused change tells nobody."""
+    person = await world.add_person()
+    _, owner = await session_of(world, person)
+
+    with pytest.raises(CredentialsInvalid):
+        await world.change_password(owner, "not the password", NEW_PASSWORD)
+    await world.change_password(owner, PASSWORD, NEW_PASSWORD)
+    await world.send_all_mail()
+
+    (mail,) = world.mailer.sent.values()
+    assert mail.recipient == person.email
+    assert owner.origin.address in mail.text
+    assert NEW_PASSWORD not in mail.text
+
+
 async def test_a_change_ends_the_other_sessions_only(world: AuthWorld) -> None:
     """Whoever else was logged in is not any more; the new password works, the old doesn't."""
     person = await world.add_person()

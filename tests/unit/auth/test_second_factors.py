@@ -17,6 +17,7 @@ from services.auth.domain.errors import (
 from services.auth.domain.sessions import SessionGrant
 from services.auth.domain.totp import Proof, totp_code
 from services.auth.usecases.passwords import SessionOwner
+from services.auth.usecases.proving import Claim
 from tests.fixtures.auth_world import ORIGIN, PASSWORD, AuthWorld
 
 RFC_SECRET = b"12345678901234567890"
@@ -154,7 +155,7 @@ async def test_the_store_keeps_no_backup_code(ada: Authenticated) -> None:
 
 async def test_new_backup_codes_replace_the_earlier_ones(ada: Authenticated) -> None:
     """With password and code."""
-    fresh = await ada.world.regenerate_backup_codes(ada.owner, PASSWORD, Proof(ada.code()))
+    fresh = await ada.world.regenerate_backup_codes(Claim(ada.owner, PASSWORD, Proof(ada.code())))
 
     with pytest.raises(TwoFactorInvalid):
         await ada.log_in(backup_code=ada.backup_codes[0])
@@ -163,7 +164,7 @@ async def test_new_backup_codes_replace_the_earlier_ones(ada: Authenticated) -> 
 
 async def test_a_disabled_authenticator_is_not_asked_for(ada: Authenticated) -> None:
     """Nothing of it stays, and another can be enrolled."""
-    await ada.world.disable_totp(ada.owner, PASSWORD, Proof(backup_code=ada.backup_codes[0]))
+    await ada.world.disable_totp(Claim(ada.owner, PASSWORD, Proof(backup_code=ada.backup_codes[0])))
 
     assert (await ada.log_in()).access_token
     assert ada.person.user_id not in ada.world.store.tables.totps
@@ -176,12 +177,12 @@ async def test_an_authenticator_is_changed_with_both_proofs_only(ada: Authentica
     world, owner = ada.world, ada.owner
     for change in (world.disable_totp, world.regenerate_backup_codes):
         with pytest.raises(CredentialsInvalid):
-            await change(owner, "wrong", Proof(ada.code()))
+            await change(Claim(owner, "wrong", Proof(ada.code())))
         with pytest.raises(TwoFactorRequired):
-            await change(owner, PASSWORD, Proof())
+            await change(Claim(owner, PASSWORD, Proof()))
         world.clock.advance(minutes=15)
         with pytest.raises(TwoFactorInvalid):
-            await change(owner, PASSWORD, Proof(backup_code="AAAA-AAAA"))
+            await change(Claim(owner, PASSWORD, Proof(backup_code="AAAA-AAAA")))
         world.clock.advance(minutes=15)
 
     reasons = ["credentials_invalid", "two_factor_required", "two_factor_invalid"]
@@ -229,4 +230,16 @@ async def test_enrolling_needs_the_password_and_tells_what_an_authenticator_need
     assert (await bob.log_in()).access_token
     for change in (world.disable_totp, world.regenerate_backup_codes):
         with pytest.raises(TotpNotEnrolled):
-            await change(bob.owner, PASSWORD, Proof(bob.code()))
+            await change(Claim(bob.owner, PASSWORD, Proof(bob.code())))
+
+
+async def test_owners_are_told_that_an_authenticator_went_on_or_off(ada: Authenticated) -> None:
+    """Whoever did not do it learns of it at once."""
+    await ada.world.send_all_mail()
+    (on,) = ada.world.mailer.sent.values()
+    await ada.world.disable_totp(Claim(ada.owner, PASSWORD, Proof(ada.code())))
+    await ada.world.send_all_mail()
+
+    off = list(ada.world.mailer.sent.values())[-1]
+    assert [on.recipient, off.recipient] == [ada.person.email] * 2
+    assert on.subject != off.subject

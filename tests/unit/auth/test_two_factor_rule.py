@@ -10,6 +10,7 @@ from services.auth.domain.errors import TotpNotEnrolled, TwoFactorInvalid, TwoFa
 from services.auth.domain.sessions import SessionGrant
 from services.auth.domain.totp import CONFIRMATIONS_MAX, Proof
 from services.auth.usecases.passwords import SessionOwner
+from services.auth.usecases.proving import Claim
 from services.chassis.identity import Restriction, Role
 from tests.fixtures.auth_world import ORIGIN, PASSWORD, AuthWorld, a_change, company_of
 
@@ -100,10 +101,10 @@ async def test_whoever_must_have_an_authenticator_keeps_it(
     await world.change_company(company_of(ada), policy=RULE)
 
     with pytest.raises(TwoFactorMandatory):
-        await world.disable_totp(owner, PASSWORD, proof)
+        await world.disable_totp(Claim(owner, PASSWORD, proof))
     await world.change_company(company_of(ada), policy=SecurityPolicy())
 
-    await world.disable_totp(owner, PASSWORD, proof)
+    await world.disable_totp(Claim(owner, PASSWORD, proof))
     assert ada.user_id not in world.store.tables.totps
 
 

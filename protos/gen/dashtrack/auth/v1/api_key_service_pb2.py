@@ -28,7 +28,7 @@ from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'dashtrack/auth/v1/api_key_service.proto\x12\x11\x64\x61shtrack.auth.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\"dashtrack/options/v1/options.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf4\x03\n\x06\x41piKey\x12\x0e\n\x06key_id\x18\x01 \x01(\t\x12\x1f\n\ncompany_id\x18\x02 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12\x1f\n\x0c\x64isplay_name\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\x12\x36\n\x04role\x18\x04 \x01(\x0e\x32\x1a.dashtrack.options.v1.RoleB\x0c\xbaH\t\x82\x01\x06\x18\x01\x18\x02\x18\x03\x12W\n\x06scopes\x18\x05 \x03(\tBG\xbaHD\x92\x01\x41\x08\x01\x10\n\x18\x01\"9r725^(audit|auth|companies|telemetry|users):(read|write)$\x12/\n\x0b\x65xpire_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06prefix\x18\x07 \x01(\t\x12\x17\n\x0f\x63reator_user_id\x18\x08 \x01(\t\x12/\n\x0b\x63reate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\rlast_use_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x18\n\x10last_use_address\x18\x0b \x01(\t\x12/\n\x0brevoke_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"j\n\x13\x43reateApiKeyRequest\x12\x32\n\x07\x61pi_key\x18\x01 \x01(\x0b\x32\x19.dashtrack.auth.v1.ApiKeyB\x06\xbaH\x03\xc8\x01\x01\x12\x1f\n\nrequest_id\x18\x02 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\"[\n\x14\x43reateApiKeyResponse\x12*\n\x07\x61pi_key\x18\x01 \x01(\x0b\x32\x19.dashtrack.auth.v1.ApiKey\x12\x17\n\nsecret_key\x18\x02 \x01(\tB\x03\x80\x01\x01\"r\n\x12ListApiKeysRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x10\x12\x1f\n\ncompany_id\x18\x03 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\"[\n\x13ListApiKeysResponse\x12+\n\x08\x61pi_keys\x18\x01 \x03(\x0b\x32\x19.dashtrack.auth.v1.ApiKey\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"/\n\x13RevokeApiKeyRequest\x12\x18\n\x06key_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\":\n\x15\x45xchangeApiKeyRequest\x12!\n\nsecret_key\x18\x01 \x01(\tB\r\x80\x01\x01\xbaH\x07r\x05\x10\x01\x18\x80\x02\"\xb0\x01\n\x0b\x41piKeyToken\x12\x19\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\tB\x03\x80\x01\x01\x12\x14\n\x0c\x65xpires_in_s\x18\x02 \x01(\r\x12\x12\n\ntoken_type\x18\x03 \x01(\t\x12\x0e\n\x06key_id\x18\x04 \x01(\t\x12(\n\x04role\x18\x05 \x01(\x0e\x32\x1a.dashtrack.options.v1.Role\x12\x12\n\ncompany_id\x18\x06 \x01(\t\x12\x0e\n\x06scopes\x18\x07 \x03(\t2\xb7\x04\n\rApiKeyService\x12\x85\x01\n\x0c\x43reateApiKey\x12&.dashtrack.auth.v1.CreateApiKeyRequest\x1a\'.dashtrack.auth.v1.CreateApiKeyResponse\"$\xa2\xbb\x18\n\x08\x02\x12\x02\x01\x02\x18\x02(\x01\x82\xd3\xe4\x93\x02\x10\"\x0b/v1/apiKeys:\x01*\x12\x82\x01\n\x0bListApiKeys\x12%.dashtrack.auth.v1.ListApiKeysRequest\x1a&.dashtrack.auth.v1.ListApiKeysResponse\"$\x90\x02\x01\xa2\xbb\x18\n\x08\x02\x12\x02\x01\x02\x18\x02(\x01\x82\xd3\xe4\x93\x02\r\x12\x0b/v1/apiKeys\x12\x8a\x01\n\x0cRevokeApiKey\x12&.dashtrack.auth.v1.RevokeApiKeyRequest\x1a\x19.dashtrack.auth.v1.ApiKey\"7\x90\x02\x02\xa2\xbb\x18\n\x08\x02\x12\x02\x01\x02\x18\x02(\x01\x82\xd3\xe4\x93\x02 \"\x1b/v1/apiKeys/{key_id}:revoke:\x01*\x12\x8b\x01\n\x0e\x45xchangeApiKey\x12(.dashtrack.auth.v1.ExchangeApiKeyRequest\x1a\x1e.dashtrack.auth.v1.ApiKeyToken\"/\xa2\xbb\x18\x02\x08\x01\xaa\xbb\x18\x03\x18\x80@\x82\xd3\xe4\x93\x02\x1c\"\x17/v1/auth:exchangeApiKey:\x01*b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'dashtrack/auth/v1/api_key_service.proto\x12\x11\x64\x61shtrack.auth.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\"dashtrack/options/v1/options.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf4\x03\n\x06\x41piKey\x12\x0e\n\x06key_id\x18\x01 \x01(\t\x12\x1f\n\ncompany_id\x18\x02 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12\x1f\n\x0c\x64isplay_name\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\x12\x36\n\x04role\x18\x04 \x01(\x0e\x32\x1a.dashtrack.options.v1.RoleB\x0c\xbaH\t\x82\x01\x06\x18\x01\x18\x02\x18\x03\x12W\n\x06scopes\x18\x05 \x03(\tBG\xbaHD\x92\x01\x41\x08\x01\x10\n\x18\x01\"9r725^(audit|auth|companies|telemetry|users):(read|write)$\x12/\n\x0b\x65xpire_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06prefix\x18\x07 \x01(\t\x12\x17\n\x0f\x63reator_user_id\x18\x08 \x01(\t\x12/\n\x0b\x63reate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\rlast_use_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x18\n\x10last_use_address\x18\x0b \x01(\t\x12/\n\x0brevoke_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xd3\x01\n\x13\x43reateApiKeyRequest\x12\x32\n\x07\x61pi_key\x18\x01 \x01(\x0b\x32\x19.dashtrack.auth.v1.ApiKeyB\x06\xbaH\x03\xc8\x01\x01\x12\x1f\n\nrequest_id\x18\x02 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12\'\n\x10\x63urrent_password\x18\x03 \x01(\tB\r\x80\x01\x01\xbaH\x07r\x05\x10\x01\x18\x80\x02\x12\x1d\n\ttotp_code\x18\x04 \x01(\tB\n\x80\x01\x01\xbaH\x04r\x02\x18\x10\x12\x1f\n\x0b\x62\x61\x63kup_code\x18\x05 \x01(\tB\n\x80\x01\x01\xbaH\x04r\x02\x18@\"[\n\x14\x43reateApiKeyResponse\x12*\n\x07\x61pi_key\x18\x01 \x01(\x0b\x32\x19.dashtrack.auth.v1.ApiKey\x12\x17\n\nsecret_key\x18\x02 \x01(\tB\x03\x80\x01\x01\"r\n\x12ListApiKeysRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x10\x12\x1f\n\ncompany_id\x18\x03 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\"[\n\x13ListApiKeysResponse\x12+\n\x08\x61pi_keys\x18\x01 \x03(\x0b\x32\x19.dashtrack.auth.v1.ApiKey\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"/\n\x13RevokeApiKeyRequest\x12\x18\n\x06key_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\":\n\x15\x45xchangeApiKeyRequest\x12!\n\nsecret_key\x18\x01 \x01(\tB\r\x80\x01\x01\xbaH\x07r\x05\x10\x01\x18\x80\x02\"\xb0\x01\n\x0b\x41piKeyToken\x12\x19\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\tB\x03\x80\x01\x01\x12\x14\n\x0c\x65xpires_in_s\x18\x02 \x01(\r\x12\x12\n\ntoken_type\x18\x03 \x01(\t\x12\x0e\n\x06key_id\x18\x04 \x01(\t\x12(\n\x04role\x18\x05 \x01(\x0e\x32\x1a.dashtrack.options.v1.Role\x12\x12\n\ncompany_id\x18\x06 \x01(\t\x12\x0e\n\x06scopes\x18\x07 \x03(\t2\xbe\x04\n\rApiKeyService\x12\x8c\x01\n\x0c\x43reateApiKey\x12&.dashtrack.auth.v1.CreateApiKeyRequest\x1a\'.dashtrack.auth.v1.CreateApiKeyResponse\"+\xa2\xbb\x18\n\x08\x02\x12\x02\x01\x02\x18\x02(\x01\xaa\xbb\x18\x03\x18\x80@\x82\xd3\xe4\x93\x02\x10\"\x0b/v1/apiKeys:\x01*\x12\x82\x01\n\x0bListApiKeys\x12%.dashtrack.auth.v1.ListApiKeysRequest\x1a&.dashtrack.auth.v1.ListApiKeysResponse\"$\x90\x02\x01\xa2\xbb\x18\n\x08\x02\x12\x02\x01\x02\x18\x02(\x01\x82\xd3\xe4\x93\x02\r\x12\x0b/v1/apiKeys\x12\x8a\x01\n\x0cRevokeApiKey\x12&.dashtrack.auth.v1.RevokeApiKeyRequest\x1a\x19.dashtrack.auth.v1.ApiKey\"7\x90\x02\x02\xa2\xbb\x18\n\x08\x02\x12\x02\x01\x02\x18\x02(\x01\x82\xd3\xe4\x93\x02 \"\x1b/v1/apiKeys/{key_id}:revoke:\x01*\x12\x8b\x01\n\x0e\x45xchangeApiKey\x12(.dashtrack.auth.v1.ExchangeApiKeyRequest\x1a\x1e.dashtrack.auth.v1.ApiKeyToken\"/\xa2\xbb\x18\x02\x08\x01\xaa\xbb\x18\x03\x18\x80@\x82\xd3\xe4\x93\x02\x1c\"\x17/v1/auth:exchangeApiKey:\x01*b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -47,6 +47,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CREATEAPIKEYREQUEST'].fields_by_name['api_key']._serialized_options = b'\272H\003\310\001\001'
   _globals['_CREATEAPIKEYREQUEST'].fields_by_name['request_id']._loaded_options = None
   _globals['_CREATEAPIKEYREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\010r\003\260\001\001\330\001\001'
+  _globals['_CREATEAPIKEYREQUEST'].fields_by_name['current_password']._loaded_options = None
+  _globals['_CREATEAPIKEYREQUEST'].fields_by_name['current_password']._serialized_options = b'\200\001\001\272H\007r\005\020\001\030\200\002'
+  _globals['_CREATEAPIKEYREQUEST'].fields_by_name['totp_code']._loaded_options = None
+  _globals['_CREATEAPIKEYREQUEST'].fields_by_name['totp_code']._serialized_options = b'\200\001\001\272H\004r\002\030\020'
+  _globals['_CREATEAPIKEYREQUEST'].fields_by_name['backup_code']._loaded_options = None
+  _globals['_CREATEAPIKEYREQUEST'].fields_by_name['backup_code']._serialized_options = b'\200\001\001\272H\004r\002\030@'
   _globals['_CREATEAPIKEYRESPONSE'].fields_by_name['secret_key']._loaded_options = None
   _globals['_CREATEAPIKEYRESPONSE'].fields_by_name['secret_key']._serialized_options = b'\200\001\001'
   _globals['_LISTAPIKEYSREQUEST'].fields_by_name['page_size']._loaded_options = None
@@ -62,7 +68,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_APIKEYTOKEN'].fields_by_name['access_token']._loaded_options = None
   _globals['_APIKEYTOKEN'].fields_by_name['access_token']._serialized_options = b'\200\001\001'
   _globals['_APIKEYSERVICE'].methods_by_name['CreateApiKey']._loaded_options = None
-  _globals['_APIKEYSERVICE'].methods_by_name['CreateApiKey']._serialized_options = b'\242\273\030\n\010\002\022\002\001\002\030\002(\001\202\323\344\223\002\020\"\013/v1/apiKeys:\001*'
+  _globals['_APIKEYSERVICE'].methods_by_name['CreateApiKey']._serialized_options = b'\242\273\030\n\010\002\022\002\001\002\030\002(\001\252\273\030\003\030\200@\202\323\344\223\002\020\"\013/v1/apiKeys:\001*'
   _globals['_APIKEYSERVICE'].methods_by_name['ListApiKeys']._loaded_options = None
   _globals['_APIKEYSERVICE'].methods_by_name['ListApiKeys']._serialized_options = b'\220\002\001\242\273\030\n\010\002\022\002\001\002\030\002(\001\202\323\344\223\002\r\022\013/v1/apiKeys'
   _globals['_APIKEYSERVICE'].methods_by_name['RevokeApiKey']._loaded_options = None
@@ -71,20 +77,20 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_APIKEYSERVICE'].methods_by_name['ExchangeApiKey']._serialized_options = b'\242\273\030\002\010\001\252\273\030\003\030\200@\202\323\344\223\002\034\"\027/v1/auth:exchangeApiKey:\001*'
   _globals['_APIKEY']._serialized_start=191
   _globals['_APIKEY']._serialized_end=691
-  _globals['_CREATEAPIKEYREQUEST']._serialized_start=693
-  _globals['_CREATEAPIKEYREQUEST']._serialized_end=799
-  _globals['_CREATEAPIKEYRESPONSE']._serialized_start=801
-  _globals['_CREATEAPIKEYRESPONSE']._serialized_end=892
-  _globals['_LISTAPIKEYSREQUEST']._serialized_start=894
-  _globals['_LISTAPIKEYSREQUEST']._serialized_end=1008
-  _globals['_LISTAPIKEYSRESPONSE']._serialized_start=1010
-  _globals['_LISTAPIKEYSRESPONSE']._serialized_end=1101
-  _globals['_REVOKEAPIKEYREQUEST']._serialized_start=1103
-  _globals['_REVOKEAPIKEYREQUEST']._serialized_end=1150
-  _globals['_EXCHANGEAPIKEYREQUEST']._serialized_start=1152
-  _globals['_EXCHANGEAPIKEYREQUEST']._serialized_end=1210
-  _globals['_APIKEYTOKEN']._serialized_start=1213
-  _globals['_APIKEYTOKEN']._serialized_end=1389
-  _globals['_APIKEYSERVICE']._serialized_start=1392
-  _globals['_APIKEYSERVICE']._serialized_end=1959
+  _globals['_CREATEAPIKEYREQUEST']._serialized_start=694
+  _globals['_CREATEAPIKEYREQUEST']._serialized_end=905
+  _globals['_CREATEAPIKEYRESPONSE']._serialized_start=907
+  _globals['_CREATEAPIKEYRESPONSE']._serialized_end=998
+  _globals['_LISTAPIKEYSREQUEST']._serialized_start=1000
+  _globals['_LISTAPIKEYSREQUEST']._serialized_end=1114
+  _globals['_LISTAPIKEYSRESPONSE']._serialized_start=1116
+  _globals['_LISTAPIKEYSRESPONSE']._serialized_end=1207
+  _globals['_REVOKEAPIKEYREQUEST']._serialized_start=1209
+  _globals['_REVOKEAPIKEYREQUEST']._serialized_end=1256
+  _globals['_EXCHANGEAPIKEYREQUEST']._serialized_start=1258
+  _globals['_EXCHANGEAPIKEYREQUEST']._serialized_end=1316
+  _globals['_APIKEYTOKEN']._serialized_start=1319
+  _globals['_APIKEYTOKEN']._serialized_end=1495
+  _globals['_APIKEYSERVICE']._serialized_start=1498
+  _globals['_APIKEYSERVICE']._serialized_end=2072
 # @@protoc_insertion_point(module_scope)

@@ -108,11 +108,20 @@ class CreateApiKeyRequest(message.Message):
 
     API_KEY_FIELD_NUMBER: builtins.int
     REQUEST_ID_FIELD_NUMBER: builtins.int
+    CURRENT_PASSWORD_FIELD_NUMBER: builtins.int
+    TOTP_CODE_FIELD_NUMBER: builtins.int
+    BACKUP_CODE_FIELD_NUMBER: builtins.int
     request_id: builtins.str
     """RequestId makes a retry safe: the same id returns the key made before, with a fresh secret in
     place of the lost one as long as the key was never used, and without a secret after that. A
     UUID of the client's.
     """
+    current_password: builtins.str
+    """Required. CurrentPassword proves that the session's holder is its owner."""
+    totp_code: builtins.str
+    """TotpCode is what the authenticator shows, 6 digits. Needed by who has one, or a backup code instead."""
+    backup_code: builtins.str
+    """BackupCode is one of the person's backup codes."""
     @builtins.property
     def api_key(self) -> ApiKey:
         """Required. ApiKey is the key; `display_name`, `role` and `scopes` are needed."""
@@ -122,10 +131,13 @@ class CreateApiKeyRequest(message.Message):
         *,
         api_key: ApiKey | None = ...,
         request_id: builtins.str = ...,
+        current_password: builtins.str = ...,
+        totp_code: builtins.str = ...,
+        backup_code: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["api_key", b"api_key"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["api_key", b"api_key", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["api_key", b"api_key", "backup_code", b"backup_code", "current_password", b"current_password", "request_id", b"request_id", "totp_code", b"totp_code"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

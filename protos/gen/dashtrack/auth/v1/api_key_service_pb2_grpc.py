@@ -63,9 +63,11 @@ class ApiKeyServiceServicer:
 
     def CreateApiKey(self, request, context):
         """CreateApiKey makes a key and returns it, this once. It stops working when it expires, when it is
-        revoked, and when whoever made it leaves or may not make such a key any more.
+        revoked, and when whoever made it leaves or may not make such a key any more. A key outlives the
+        session that makes it, so it takes all that a login takes; its maker is told by mail.
 
-        Errors: ROLE_NOT_GRANTABLE, COMPANY_REQUIRED, COMPANY_NOT_FOUND, QUOTA_EXCEEDED, REQUEST_ID_REUSED.
+        Errors: CREDENTIALS_INVALID, TWO_FACTOR_REQUIRED, TWO_FACTOR_INVALID, LOGIN_THROTTLED,
+        ROLE_NOT_GRANTABLE, COMPANY_REQUIRED, COMPANY_NOT_FOUND, QUOTA_EXCEEDED, REQUEST_ID_REUSED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -18,9 +18,11 @@ class ApiKeyServiceStub:
     def __init__(self, channel: aio.Channel) -> None: ...
     CreateApiKey: aio.UnaryUnaryMultiCallable[api_key_service_pb2.CreateApiKeyRequest, api_key_service_pb2.CreateApiKeyResponse]
     """CreateApiKey makes a key and returns it, this once. It stops working when it expires, when it is
-    revoked, and when whoever made it leaves or may not make such a key any more.
+    revoked, and when whoever made it leaves or may not make such a key any more. A key outlives the
+    session that makes it, so it takes all that a login takes; its maker is told by mail.
 
-    Errors: ROLE_NOT_GRANTABLE, COMPANY_REQUIRED, COMPANY_NOT_FOUND, QUOTA_EXCEEDED, REQUEST_ID_REUSED.
+    Errors: CREDENTIALS_INVALID, TWO_FACTOR_REQUIRED, TWO_FACTOR_INVALID, LOGIN_THROTTLED,
+    ROLE_NOT_GRANTABLE, COMPANY_REQUIRED, COMPANY_NOT_FOUND, QUOTA_EXCEEDED, REQUEST_ID_REUSED.
     """
     ListApiKeys: aio.UnaryUnaryMultiCallable[api_key_service_pb2.ListApiKeysRequest, api_key_service_pb2.ListApiKeysResponse]
     """ListApiKeys lists keys, the newest first, without their secrets. Those that were revoked or have
@@ -50,9 +52,11 @@ class ApiKeyServiceServicer(metaclass=abc_1.ABCMeta):
         context: aio.ServicerContext[api_key_service_pb2.CreateApiKeyRequest, abc.Awaitable[api_key_service_pb2.CreateApiKeyResponse]],
     ) -> abc.Awaitable[api_key_service_pb2.CreateApiKeyResponse]:
         """CreateApiKey makes a key and returns it, this once. It stops working when it expires, when it is
-        revoked, and when whoever made it leaves or may not make such a key any more.
+        revoked, and when whoever made it leaves or may not make such a key any more. A key outlives the
+        session that makes it, so it takes all that a login takes; its maker is told by mail.
 
-        Errors: ROLE_NOT_GRANTABLE, COMPANY_REQUIRED, COMPANY_NOT_FOUND, QUOTA_EXCEEDED, REQUEST_ID_REUSED.
+        Errors: CREDENTIALS_INVALID, TWO_FACTOR_REQUIRED, TWO_FACTOR_INVALID, LOGIN_THROTTLED,
+        ROLE_NOT_GRANTABLE, COMPANY_REQUIRED, COMPANY_NOT_FOUND, QUOTA_EXCEEDED, REQUEST_ID_REUSED.
         """
 
     @abc_1.abstractmethod

@@ -28,7 +28,7 @@ from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n-dashtrack/auth/v1/introspection_service.proto\x12\x11\x64\x61shtrack.auth.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\"dashtrack/options/v1/options.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"6\n\x16IntrospectTokenRequest\x12\x1c\n\x05token\x18\x01 \x01(\tB\r\x80\x01\x01\xbaH\x07r\x05\x10\x01\x18\x80 \"\x94\x03\n\x12TokenIntrospection\x12\x0e\n\x06\x61\x63tive\x18\x01 \x01(\x08\x12\x38\n\x04kind\x18\x02 \x01(\x0e\x32*.dashtrack.auth.v1.TokenIntrospection.Kind\x12\x0f\n\x07subject\x18\x03 \x01(\t\x12(\n\x04role\x18\x04 \x01(\x0e\x32\x1a.dashtrack.options.v1.Role\x12\x12\n\ncompany_id\x18\x05 \x01(\t\x12\x12\n\nsession_id\x18\x06 \x01(\t\x12\x0e\n\x06scopes\x18\x07 \x03(\t\x12.\n\nissue_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"`\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\r\n\tKIND_USER\x10\x01\x12\x10\n\x0cKIND_API_KEY\x10\x02\x12\x0f\n\x0bKIND_DEVICE\x10\x03\x12\x10\n\x0cKIND_SERVICE\x10\x04\x32\xb2\x01\n\x14IntrospectionService\x12\x99\x01\n\x0fIntrospectToken\x12).dashtrack.auth.v1.IntrospectTokenRequest\x1a%.dashtrack.auth.v1.TokenIntrospection\"4\x90\x02\x01\xa2\xbb\x18\x08\x08\x02\x12\x02\x01\x02\x18\x02\xaa\xbb\x18\x03\x18\x80@\x82\xd3\xe4\x93\x02\x18\"\x13/v1/auth:introspect:\x01*b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n-dashtrack/auth/v1/introspection_service.proto\x12\x11\x64\x61shtrack.auth.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\"dashtrack/options/v1/options.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"6\n\x16IntrospectTokenRequest\x12\x1c\n\x05token\x18\x01 \x01(\tB\r\x80\x01\x01\xbaH\x07r\x05\x10\x01\x18\x80 \"\xcc\x03\n\x12TokenIntrospection\x12\x0e\n\x06\x61\x63tive\x18\x01 \x01(\x08\x12\x38\n\x04kind\x18\x02 \x01(\x0e\x32*.dashtrack.auth.v1.TokenIntrospection.Kind\x12\x0f\n\x07subject\x18\x03 \x01(\t\x12(\n\x04role\x18\x04 \x01(\x0e\x32\x1a.dashtrack.options.v1.Role\x12\x12\n\ncompany_id\x18\x05 \x01(\t\x12\x12\n\nsession_id\x18\x06 \x01(\t\x12\x0e\n\x06scopes\x18\x07 \x03(\t\x12.\n\nissue_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x36\n\x0brestriction\x18\n \x01(\x0e\x32!.dashtrack.options.v1.Restriction\"`\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\r\n\tKIND_USER\x10\x01\x12\x10\n\x0cKIND_API_KEY\x10\x02\x12\x0f\n\x0bKIND_DEVICE\x10\x03\x12\x10\n\x0cKIND_SERVICE\x10\x04\x32\xb2\x01\n\x14IntrospectionService\x12\x99\x01\n\x0fIntrospectToken\x12).dashtrack.auth.v1.IntrospectTokenRequest\x1a%.dashtrack.auth.v1.TokenIntrospection\"4\x90\x02\x01\xa2\xbb\x18\x08\x08\x02\x12\x02\x01\x02\x18\x02\xaa\xbb\x18\x03\x18\x80@\x82\xd3\xe4\x93\x02\x18\"\x13/v1/auth:introspect:\x01*b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,9 +42,9 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_INTROSPECTTOKENREQUEST']._serialized_start=196
   _globals['_INTROSPECTTOKENREQUEST']._serialized_end=250
   _globals['_TOKENINTROSPECTION']._serialized_start=253
-  _globals['_TOKENINTROSPECTION']._serialized_end=657
-  _globals['_TOKENINTROSPECTION_KIND']._serialized_start=561
-  _globals['_TOKENINTROSPECTION_KIND']._serialized_end=657
-  _globals['_INTROSPECTIONSERVICE']._serialized_start=660
-  _globals['_INTROSPECTIONSERVICE']._serialized_end=838
+  _globals['_TOKENINTROSPECTION']._serialized_end=713
+  _globals['_TOKENINTROSPECTION_KIND']._serialized_start=617
+  _globals['_TOKENINTROSPECTION_KIND']._serialized_end=713
+  _globals['_INTROSPECTIONSERVICE']._serialized_start=716
+  _globals['_INTROSPECTIONSERVICE']._serialized_end=894
 # @@protoc_insertion_point(module_scope)

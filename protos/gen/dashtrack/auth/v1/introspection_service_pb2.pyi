@@ -87,6 +87,7 @@ class TokenIntrospection(message.Message):
     SCOPES_FIELD_NUMBER: builtins.int
     ISSUE_TIME_FIELD_NUMBER: builtins.int
     EXPIRE_TIME_FIELD_NUMBER: builtins.int
+    RESTRICTION_FIELD_NUMBER: builtins.int
     active: builtins.bool
     """Output only. Active is true if the token is good now."""
     kind: TokenIntrospection.Kind.ValueType
@@ -99,6 +100,10 @@ class TokenIntrospection(message.Message):
     """Output only. CompanyId is the company, a UUID; empty for `master` and services."""
     session_id: builtins.str
     """Output only. SessionId is a person's session, a UUID."""
+    restriction: options_pb2.Restriction.ValueType
+    """Output only. Restriction is what a person must do before the token opens anything but that;
+    left out if there is none.
+    """
     @builtins.property
     def scopes(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
         """Output only. Scopes are what an API key may call."""
@@ -123,9 +128,10 @@ class TokenIntrospection(message.Message):
         scopes: abc.Iterable[builtins.str] | None = ...,
         issue_time: timestamp_pb2.Timestamp | None = ...,
         expire_time: timestamp_pb2.Timestamp | None = ...,
+        restriction: options_pb2.Restriction.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["expire_time", b"expire_time", "issue_time", b"issue_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["active", b"active", "company_id", b"company_id", "expire_time", b"expire_time", "issue_time", b"issue_time", "kind", b"kind", "role", b"role", "scopes", b"scopes", "session_id", b"session_id", "subject", b"subject"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["active", b"active", "company_id", b"company_id", "expire_time", b"expire_time", "issue_time", b"issue_time", "kind", b"kind", "restriction", b"restriction", "role", b"role", "scopes", b"scopes", "session_id", b"session_id", "subject", b"subject"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
