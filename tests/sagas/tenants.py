@@ -145,7 +145,7 @@ def _add_people(services: RealServices, tenant: Tenant) -> None:
     )
     made = services.call(
         _KEYS + "CreateApiKey",
-        keys_pb.CreateApiKeyRequest(api_key=key),
+        keys_pb.CreateApiKeyRequest(api_key=key, current_password=PASSWORD),
         administrator,
     )
     tenant.texts.append(key.display_name)
@@ -169,6 +169,8 @@ def _add_fleet(services: RealServices, tenant: Tenant) -> None:
         tenant.vehicle_ids.append(services.call(_VEHICLES + "CreateVehicle", request).vehicle_id)
         tenant.texts += [vehicle.plate, vehicle.display_name]
     tenant.ids += tenant.vehicle_ids
+    sold = vehicles_pb.DeleteVehicleRequest(vehicle_id=tenant.vehicle_ids[-1])
+    services.call(_VEHICLES + "DeleteVehicle", sold)
     _add_team(services, tenant)
     tenant.board = services.board(tenant.company_id)
     moved = devices_pb.Device(device_id=tenant.board[0], vehicle_id=tenant.vehicle_ids[0])
