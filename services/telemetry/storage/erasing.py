@@ -40,7 +40,10 @@ WITH gone AS (
 )
 SELECT count(*) FROM gone
 """
-_OF_DEVICES = ("device_vehicle_history", "device_boot", "device_span", "device_sensors")
+_OF_DEVICES = (
+    *("device_vehicle_history", "closed_vehicle"),
+    *("device_boot", "device_span", "device_sensors"),
+)
 # In this order, and while nobody folds: whoever folds writes newest values of what the log names.
 _OF_LOG = ("ingest_log", "log_cursor", "device_latest")
 
