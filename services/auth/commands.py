@@ -12,15 +12,17 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry
 
 from services.auth.adapters.audit_recording import PrometheusAuditRecorder
-from services.auth.adapters.audit_signing import Ed25519HeadSigning, key_id_of
-from services.auth.app.audit import make_reading, make_signer
+from services.auth.adapters.audit_signing import Ed25519HeadSigning
+from services.auth.app.audit import BOOKKEEPING_TABLES, make_reading, make_signer
 from services.auth.app.parts import make_key_rotation, make_vault, utc_now
 from services.auth.domain.audit import PLATFORM
-from services.auth.domain.audit_heads import AuditKey
+from services.auth.domain.audit_heads import AuditKey, key_id_of
 from services.auth.settings import AuthSettings
 from services.auth.storage.audit import PostgresAuditStore
 from services.auth.usecases.audit_files import FileVerdict, verify_lines
 from services.auth.usecases.audit_reading import AuditReading
+from services.chassis.audit.entries import acting
+from services.chassis.audit.trail import AuditTrail
 from services.chassis.database import Database
 from services.chassis.service import CommandFailed
 
@@ -32,7 +34,8 @@ async def rotate_keys(load: Load, arguments: Sequence[str]) -> str:
     _parser("rotate-keys").parse_args(arguments)
     settings = load()
     async with _database(settings) as database:
-        key = await make_key_rotation(database, settings).rotate()
+        with acting("auth", "RotateSigningKeys"):
+            key = await make_key_rotation(database, settings).rotate()
     return f"{key.kid} signs from {key.signs_from:%Y-%m-%d %H:%M:%S} UTC"
 
 
@@ -41,7 +44,8 @@ async def rotate_audit_key(load: Load, arguments: Sequence[str]) -> str:
     _parser("rotate-audit-key").parse_args(arguments)
     settings = load()
     async with _database(settings) as database:
-        key = await make_signer(database, make_vault(settings), utc_now).rotate()
+        with acting("auth", "RotateAuditKey"):
+            key = await make_signer(database, make_vault(settings), utc_now).rotate()
     return f"{key.key_id} {base64.b64encode(key.public_key).decode()}"
 
 
@@ -55,7 +59,11 @@ async def verify_audit(load: Load, arguments: Sequence[str]) -> str:
     parser.add_argument("--company", type=uuid.UUID, default=PLATFORM, metavar="ID")
     parser.add_argument("--file", type=Path, help="an NDJSON export")
     parser.add_argument(
-        "--key", action="append", default=[], type=_public_key, help="public key in Base64"
+        "--key",
+        action="append",
+        default=[],
+        type=_public_key,
+        help="a public key that vouches, in Base64",
     )
     wanted = parser.parse_args(arguments)
     if wanted.file is not None:
@@ -65,13 +73,16 @@ async def verify_audit(load: Load, arguments: Sequence[str]) -> str:
         store = PostgresAuditStore(database, make_vault(settings))
         signer = make_signer(database, make_vault(settings), utc_now)
         recorder = PrometheusAuditRecorder(CollectorRegistry())
-        return await _verify_chain(make_reading(store, signer, recorder), wanted.company)
+        reading = make_reading(store, signer, recorder)
+        return await _verify_chain(reading, wanted.company, wanted.key)
 
 
-async def _verify_chain(reading: AuditReading, company_id: uuid.UUID) -> str:
+async def _verify_chain(
+    reading: AuditReading, company_id: uuid.UUID, known: Sequence[AuditKey]
+) -> str:
     after = 0
     while True:
-        verdict = await reading.verify(company_id, after=after)
+        verdict = await reading.verify(company_id, after=after, known=known)
         if verdict.broken is not None:
             raise CommandFailed(
                 f"broken at record {verdict.broken.sequence}: {verdict.broken.problem}"
@@ -116,7 +127,10 @@ def _parser(command: str) -> argparse.ArgumentParser:
 
 @contextlib.asynccontextmanager
 async def _database(settings: AuthSettings) -> AsyncIterator[Database]:
-    database = Database(settings, "auth", CollectorRegistry())
+    registry = CollectorRegistry()
+    database = Database(settings, "auth", registry)
+    # What is done from here is recorded too; the service publishes it.
+    AuditTrail("auth", database, registry).install(BOOKKEEPING_TABLES)
     try:
         yield database
     finally:

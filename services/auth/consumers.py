@@ -52,6 +52,6 @@ def audit_consumer(messaging: Messaging, seal: SealAct) -> Worker:
     """Make the worker that seals what all services report, one record after the other."""
 
     async def on_recorded(event: Event) -> None:
-        await seal(*decode_act(event.payload))
+        await seal(*decode_act(event.subject, event.payload))
 
     return messaging.consumer(audit_sealing.CONSUMER, AUDIT_SUBJECT, on_recorded)

@@ -15,96 +15,60 @@ from services.auth.usecases.upkeep import CountSessions, Prune, RotateKeys, Send
 from services.chassis.audit.entries import acting, note_resource
 from services.chassis.errors import Unavailable
 from services.chassis.logs import get_logger
-from services.chassis.workers import Worker, pause
+from services.chassis.workers import Chore, pause
 
 log = get_logger(__name__)
 
 
-class MailCarrier:
-    """Writes and sends mail as soon as it is asked for here, and soon after others left it."""
+def mail_carrier(
+    answer_resets: AnswerResetRequests, send_mail: SendMail, poll_interval_s: float
+) -> Chore:
+    """Make the chore that writes and sends mail, what other replicas have left of it too."""
 
-    def __init__(
-        self, answer_resets: AnswerResetRequests, send_mail: SendMail, poll_interval_s: float
-    ) -> None:
-        self._answer_resets = answer_resets
-        self._send_mail = send_mail
-        self._poll_interval_s = poll_interval_s
-        self._woken = asyncio.Event()
-        self.worker = Worker("mail", self._run)
-
-    def wake(self) -> None:
-        """Look for mail now."""
-        self._woken.set()
-
-    async def _run(self, stopping: asyncio.Event) -> None:
+    async def carry(stopping: asyncio.Event) -> None:
         while not stopping.is_set():
-            self._woken.clear()
             try:
-                while await self._answer_resets.answer_next() or await self._send_mail.send_next():
-                    if stopping.is_set():
-                        return
+                if not (await answer_resets.answer_next() or await send_mail.send_next()):
+                    return
             except MailUndeliverable as err:
                 log.warning("mail_undeliverable", error=str(err))
-                continue
             except OSError as err:
                 log.warning("mail_failed", error=str(err))
-            await pause(stopping, self._poll_interval_s, woken=self._woken)
+                return
+
+    return Chore("mail", carry, poll_interval_s)
 
 
-class CompanySweep:
-    """Carries out what follows from a company's closing and deletion, bit by bit."""
+def company_sweep(
+    end_sessions: EndClosedSessions, erase: EraseCompanies, poll_interval_s: float
+) -> Chore:
+    """Make the chore that does what follows from companies' closing and deletion, bit by bit."""
 
-    def __init__(
-        self, end_sessions: EndClosedSessions, erase: EraseCompanies, poll_interval_s: float
-    ) -> None:
-        self._end_sessions = end_sessions
-        self._erase = erase
-        self._poll_interval_s = poll_interval_s
-        self._woken = asyncio.Event()
-        self.worker = Worker("companies", self._run)
-
-    def wake(self) -> None:
-        """Look for something to do now."""
-        self._woken.set()
-
-    async def _run(self, stopping: asyncio.Event) -> None:
-        while not stopping.is_set():
-            self._woken.clear()
-            while await self._sweep():
-                if stopping.is_set():
-                    return
-            await pause(stopping, self._poll_interval_s, woken=self._woken)
-
-    async def _sweep(self) -> bool:
+    async def take_step() -> bool:
         with acting("auth", "EndClosedSessions"):
-            if await self._end_sessions.end_some():
+            if await end_sessions.end_some():
                 return True
         with acting("auth", "EraseCompany"):
-            return await self._erase.erase_some()
+            return await erase.erase_some()
+
+    async def sweep(stopping: asyncio.Event) -> None:
+        while not stopping.is_set() and await take_step():
+            pass
+
+    return Chore("companies", sweep, poll_interval_s)
 
 
-class AddressCarrier:
-    """Tells users of addresses that were proven, as soon as possible and until it has heard."""
+def address_carrier(carry_out: CarryOutEmailChanges, poll_interval_s: float) -> Chore:
+    """Make the chore that tells users of addresses that were proven, until it has heard."""
 
-    def __init__(self, carry_out: CarryOutEmailChanges, poll_interval_s: float) -> None:
-        self._carry_out = carry_out
-        self._poll_interval_s = poll_interval_s
-        self._woken = asyncio.Event()
-        self.worker = Worker("addresses", self._run)
+    async def carry(stopping: asyncio.Event) -> None:
+        try:
+            while not stopping.is_set() and await carry_out.carry_out_next():
+                pass
+        except Unavailable as err:
+            log.warning("address_change_waits", error=err.message)
 
-    def wake(self) -> None:
-        """Look for something to tell now."""
-        self._woken.set()
-
-    async def _run(self, stopping: asyncio.Event) -> None:
-        while not stopping.is_set():
-            self._woken.clear()
-            try:
-                while not stopping.is_set() and await self._carry_out.carry_out_next():
-                    pass
-            except Unavailable as err:
-                log.warning("address_change_waits", error=err.message)
-            await pause(stopping, self._poll_interval_s, woken=self._woken)
+    return Chore("addresses", carry, poll_interval_s)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,8 +106,16 @@ class AuditUpkeep:
     async def run(self, stopping: asyncio.Event) -> None:
         """Do so until stopped: the body of a worker."""
         while not stopping.is_set():
-            while await self.signer.sign_due() and not stopping.is_set():
-                pass
+            while not stopping.is_set() and (heads := await self.signer.sign_due()):
+                for head in heads:
+                    # Whoever keeps logs elsewhere keeps heads elsewhere.
+                    log.info(
+                        "audit_head_signed",
+                        company_id=str(head.company_id),
+                        sequence=head.sequence,
+                        hash=head.hash.hex(),
+                        key_id=head.key_id,
+                    )
             for company_id in await self.prune.due():
                 await self._prune(company_id, stopping)
             await pause(stopping, self.interval_s)

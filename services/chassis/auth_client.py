@@ -17,6 +17,7 @@ ISSUE_SERVICE_TOKEN = "/dashtrack.auth.internal.v1.TokenService/IssueServiceToke
 _TIMEOUT_S = 3.0
 _EARLY_SHARE = 0.2
 _EARLY_MAX_S = 60.0
+_AGAIN_AFTER_S = 1.0
 
 
 class ServiceTokens:
@@ -29,6 +30,7 @@ class ServiceTokens:
         )
         self._token = ""
         self._renew_at_s = 0.0
+        self._expires_at_s = 0.0
         self._lock = asyncio.Lock()
 
     async def token(self, auth: Channel) -> str:
@@ -41,13 +43,20 @@ class ServiceTokens:
             return self._token
         async with self._lock:
             if time.time() >= self._renew_at_s:
-                await self._renew(auth)
+                try:
+                    await self._renew(auth)
+                except Unavailable:
+                    now_s = time.time()
+                    if now_s >= self._expires_at_s:
+                        raise
+                    # Renewed early just for this: while auth is away, a good token goes on working.
+                    self._renew_at_s = now_s + _AGAIN_AFTER_S
         return self._token
 
     def forget(self, token: str) -> None:
         """Get a new token next time: this one was refused before it expired."""
         if token == self._token:
-            self._renew_at_s = 0.0
+            self._renew_at_s = self._expires_at_s = 0.0
 
     async def _renew(self, auth: Channel) -> None:
         stub = token_service_pb2_grpc.TokenServiceStub(auth)
@@ -56,7 +65,8 @@ class ServiceTokens:
         except grpc.aio.AioRpcError as err:
             raise Unavailable(f"No service token: auth answers {err.code().name}.") from err
         now_s = time.time()
-        life_s = issued.expire_time.ToMicroseconds() / 1e6 - now_s
+        self._expires_at_s = issued.expire_time.ToMicroseconds() / 1e6
+        life_s = self._expires_at_s - now_s
         self._token = issued.token
         self._renew_at_s = now_s + life_s - min(_EARLY_MAX_S, life_s * _EARLY_SHARE)
 

@@ -15,7 +15,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from services.chassis.database import Database
 from services.chassis.messaging import EventRecord, Messaging
-from services.chassis.streams import EVENT_LIFE_S
+from services.chassis.streams import AUDIT_PREFIX, EVENT_LIFE_S
 from services.chassis.tracing import extract_trace, inject_trace
 from services.chassis.workers import Worker, pause
 
@@ -127,6 +127,7 @@ class OutboxRelay:
         self._database = database
         self._messaging = messaging
         self._pruned_at_s: float | None = None
+        self._lags_s = [0.0, 0.0]
         self.worker = Worker("outbox-relay", self.run)
         self._lag = Gauge(
             "outbox_lag_seconds",
@@ -145,23 +146,29 @@ class OutboxRelay:
         """
         while not stopping.is_set():
             self._database.events_appended.clear()
-            while await self.publish_batch() == _BATCH_SIZE:
-                pass
+            # One after the other: an audit stream that is full keeps no events back.
+            for audit in (False, True):
+                while await self._publish_some(audit=audit) == _BATCH_SIZE:
+                    pass
             await self._prune_when_due()
             # The poll finds what a replica left behind that died between commit and publishing.
             await pause(stopping, _POLL_INTERVAL_S, woken=self._database.events_appended)
 
     async def publish_batch(self) -> int:
-        """Publish some events and return how many.
+        """Publish some of what is for each stream and return how many.
 
         Raises:
             Unavailable: not all could be published.
         """
+        return await self._publish_some(audit=False) + await self._publish_some(audit=True)
+
+    async def _publish_some(self, *, audit: bool) -> int:
+        """Publish some events, or some records for the audit log."""
         published: list[int] = []
         failure: Exception | None = None
         async with self._database.transaction() as session:
-            rows = await self._take(session)
-            self._note_lag(rows)
+            rows = await self._take(session, audit=audit)
+            self._note_lag(rows, audit=audit)
             for row in rows:
                 try:
                     await self._publish(row)
@@ -179,22 +186,24 @@ class OutboxRelay:
         if failure is not None:
             raise failure
         if len(rows) < _BATCH_SIZE:
-            self._lag.set(0)
+            self._note_lag([], audit=audit)
         return len(published)
 
-    async def _take(self, session: AsyncSession) -> Sequence[sa.Row[Any]]:
+    async def _take(self, session: AsyncSession, *, audit: bool) -> Sequence[sa.Row[Any]]:
+        is_audit = _outbox.c.subject.startswith(AUDIT_PREFIX)
         result = await session.execute(
             sa.select(_outbox)
-            .where(_outbox.c.published_at.is_(None))
+            .where(_outbox.c.published_at.is_(None), is_audit if audit else ~is_audit)
             .order_by(_outbox.c.position)
             .limit(_BATCH_SIZE)
             .with_for_update(skip_locked=True)
         )
         return result.all()
 
-    def _note_lag(self, rows: Sequence[sa.Row[Any]]) -> None:
+    def _note_lag(self, rows: Sequence[sa.Row[Any]], *, audit: bool) -> None:
         oldest: dt.datetime | None = min((row.created_at for row in rows), default=None)
-        self._lag.set(0 if oldest is None else (_now() - oldest).total_seconds())
+        self._lags_s[audit] = 0 if oldest is None else (_now() - oldest).total_seconds()
+        self._lag.set(max(self._lags_s))
 
     async def _publish(self, row: sa.Row[Any]) -> None:
         token = otel_context.attach(extract_trace(row.trace))

@@ -9,7 +9,8 @@ SUBJECTS = "events.>"
 EVENT_LIFE_S = 30 * 24 * 3600
 """How long an event is kept; a consumer that is away for longer has lost it."""
 AUDIT_STREAM = "AUDIT"
-AUDIT_SUBJECTS = "audit.>"
+AUDIT_PREFIX = "audit."
+AUDIT_SUBJECTS = f"{AUDIT_PREFIX}>"
 _DUPLICATE_WINDOW_S = 600
 _SIZE_BYTES_MAX = 2 * 1024**3
 _AUDIT_SIZE_BYTES_MAX = 1024**3
@@ -17,7 +18,7 @@ _AUDIT_SIZE_BYTES_MAX = 1024**3
 
 def stream_of(subject: str) -> str:
     """Return the stream that a subject is stored in."""
-    return AUDIT_STREAM if subject.startswith("audit.") else STREAM
+    return AUDIT_STREAM if subject.startswith(AUDIT_PREFIX) else STREAM
 
 
 _STREAMS = (

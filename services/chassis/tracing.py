@@ -77,6 +77,12 @@ class _QueryTracer(NoOpTracer):
         return tracer.start_as_current_span(*args, **kwargs)
 
 
+def current_trace_id() -> str:
+    """Return the trace that what is being done belongs to, in hexadecimal; empty if to none."""
+    context = trace.get_current_span().get_span_context()
+    return trace.format_trace_id(context.trace_id) if context.is_valid else ""
+
+
 def inject_trace() -> dict[str, str]:
     """Return the current trace context as headers."""
     carrier: dict[str, str] = {}

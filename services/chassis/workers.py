@@ -59,6 +59,30 @@ async def pause(
     return stopping.is_set()
 
 
+class Chore:
+    """Something that is done now and then, and at once after `wake`."""
+
+    def __init__(
+        self, name: str, do: Callable[[asyncio.Event], Awaitable[None]], interval_s: float
+    ) -> None:
+        """Do this, which may end early when the event says that the service stops."""
+        self._do = do
+        self._interval_s = interval_s
+        self._woken = asyncio.Event()
+        self.worker = Worker(name, self.run)
+
+    def wake(self) -> None:
+        """Have it done soon."""
+        self._woken.set()
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Do it until stopped."""
+        while not stopping.is_set():
+            self._woken.clear()
+            await self._do(stopping)
+            await pause(stopping, self._interval_s, woken=self._woken)
+
+
 class Supervisor:
     """Keeps workers running."""
 

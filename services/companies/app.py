@@ -41,6 +41,8 @@ from services.companies.usecases.teams import TeamUseCases
 from services.companies.usecases.vehicles import VehicleUseCases
 from services.companies.workers import deletion_chore, rollout_chore
 
+_BOOKKEEPING_TABLES = frozenset({"people"})
+"""Writing to these is no act: what is known of people follows from what they did."""
 _SERVICE_NAMES = [
     companies_api.SERVICE_NAME,
     vehicles_api.SERVICE_NAME,
@@ -88,6 +90,7 @@ async def build(runtime: Runtime[CompaniesSettings]) -> App:
             deletions.worker,
             CompanyGauge(companies.count_companies, runtime.metrics).worker,
         ],
+        bookkeeping_tables=_BOOKKEEPING_TABLES,
     )
 
 

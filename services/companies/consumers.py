@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from services.chassis.audit.entries import acting, note_resource
 from services.chassis.consumers import Event
 from services.chassis.messaging import Messaging
 from services.chassis.workers import Worker
@@ -27,7 +28,10 @@ def erasure_consumer(
     async def on_company_erased(event: Event) -> None:
         # The subject says who speaks; NATS lets each service speak for itself alone.
         service = event.subject.split(".")[1]
-        await note_erased(decode_company_erased(event.payload), service)
+        company_id = decode_company_erased(event.payload)
+        with acting("companies", "NoteErased"):
+            note_resource("company", company_id, company_id)
+            await note_erased(company_id, service)
         on_noted()
 
     return messaging.consumer(ERASURE_CONSUMER, COMPANY_ERASED_SUBJECTS, on_company_erased)
@@ -39,6 +43,8 @@ def people_consumer(messaging: Messaging, apply_change: ApplyPersonChange) -> Wo
     async def on_user_changed(event: Event) -> None:
         change = decode_person_change(event.payload)
         if change is not None:
-            await apply_change(change)
+            with acting("companies", "FollowUser"):
+                note_resource("user", change.person.user_id, change.person.company_id)
+                await apply_change(change)
 
     return messaging.consumer(PEOPLE_CONSUMER, USER_CHANGED_SUBJECT, on_user_changed)

@@ -68,9 +68,11 @@ class GrpcTokenIssuer:
             raise _translated(err, "token service") from err
         return DeviceToken(issued.token, issued.expire_time.seconds)
 
-    async def revoke(self, device_id: uuid.UUID) -> None:
+    async def revoke(self, company_id: uuid.UUID, device_id: uuid.UUID) -> None:
         """End every token that was issued for a device until now."""
-        request = token_service_pb2.RevokeSubjectRequest(subject=str(device_id))
+        request = token_service_pb2.RevokeSubjectRequest(
+            subject=str(device_id), company_id=str(company_id)
+        )
         try:
             await self._stub.RevokeSubject(request, timeout=_TIMEOUT_S)
         except grpc.aio.AioRpcError as err:

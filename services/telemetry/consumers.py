@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
-from services.chassis.audit.entries import acting
+from services.chassis.audit.entries import acting, note_resource
 from services.chassis.consumers import Event
 from services.chassis.errors import Unavailable
 from services.chassis.messaging import Messaging
@@ -138,7 +138,10 @@ def vehicles_consumer(messaging: Messaging, detach: DetachDevices) -> Worker:
     async def on_vehicle_changed(event: Event) -> None:
         deleted = decode_deleted(event.payload)
         if deleted is not None:
-            await detach(*deleted)
+            company_id, vehicle_id = deleted
+            with acting("telemetry", "DetachDevices"):
+                note_resource("vehicle", vehicle_id, company_id)
+                await detach(company_id, vehicle_id)
 
     return messaging.consumer(VEHICLES_CONSUMER, VEHICLE_CHANGED, on_vehicle_changed)
 

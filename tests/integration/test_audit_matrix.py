@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 from dashtrack.audit.v1 import audit_service_pb2 as audit
+from dashtrack.auth.internal.v1 import token_service_pb2
 from dashtrack.options.v1 import options_pb2
+from dashtrack.users.internal.v1 import address_service_pb2
+from dashtrack.users.v1 import user_service_pb2
 
 from services.chassis.identity import Role
 from services.chassis.rpc.methods import Audited, find_method
@@ -37,9 +40,10 @@ class Log:
         self._company_id = company_id
 
     def records(self, path: str, **wanted: str) -> list[Any]:
-        """Return the records of a method that have these values, newest first."""
+        """Return the records of a method, or other action, with these values, newest first."""
+        action = action_of(path) if path.startswith("/") else path
         request = audit.ListAuditRecordsRequest(
-            company_id=self._company_id, action=action_of(path), page_size=1000
+            company_id=self._company_id, action=action, page_size=1000
         )
         records = self._world.call(LIST, request, Role.MASTER).records
         return [
@@ -198,3 +202,42 @@ def test_changed_fields_are_names_of_what_was_set(world: TwoTenants, own: Log) -
     assert created.resource_id
     assert updated.resource_id == world.own.user_id
     assert list(updated.changed_fields) == ["display_name"]
+
+
+def test_what_services_ask_of_each_other_is_with_the_company(world: TwoTenants, own: Log) -> None:
+    """The service is the actor, and the log is that of whose person or device it is about."""
+    user = world.call(
+        "/dashtrack.users.v1.UserService/GetUser",
+        user_service_pb2.GetUserRequest(user_id=world.own.user_id),
+    )
+    change = address_service_pb2.ChangeEmailRequest(
+        user_id=user.user_id, from_email=user.email, to_email=user.email
+    )
+    revoke = token_service_pb2.RevokeSubjectRequest(
+        subject=str(uuid.uuid4()), company_id=world.own.company_id
+    )
+    change_email = "/dashtrack.users.internal.v1.AddressService/ChangeEmail"
+    revoke_subject = "/dashtrack.auth.internal.v1.TokenService/RevokeSubject"
+    world.call(change_email, change, "service")
+    world.call(revoke_subject, revoke, "service")
+
+    (changed,) = own.settled(change_email, 1, resource_id=user.user_id)
+    (revoked,) = own.settled(revoke_subject, 1, resource_id=revoke.subject)
+
+    assert changed.actor_kind == revoked.actor_kind == "service"
+    assert changed.actor_id == revoked.actor_id == "telemetry"
+
+
+def test_consequences_have_the_trace_of_their_cause(world: TwoTenants, own: Log) -> None:
+    """An auditor gets from a deactivation to what auth did about it."""
+    path = "/dashtrack.users.v1.UserService/CreateUser"
+    user = world.call(path, REACHES[path].request(world.own), Role.COMPANY_ADMIN)
+    deactivate = "/dashtrack.users.v1.UserService/DeactivateUser"
+    request = user_service_pb2.DeactivateUserRequest(user_id=user.user_id)
+    world.call(deactivate, request, Role.COMPANY_ADMIN)
+
+    (cause,) = own.settled(deactivate, 1, resource_id=user.user_id)
+    consequences = own.settled("auth.background/FollowUser", 2, resource_id=user.user_id)
+
+    assert consequences[0].trace_id == cause.trace_id
+    assert consequences[0].trace_id != consequences[1].trace_id

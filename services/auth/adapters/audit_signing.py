@@ -1,18 +1,12 @@
 """Ed25519 signatures under heads of the audit log."""
 
-import hashlib
 from collections.abc import Sequence
 from datetime import datetime
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from services.auth.domain.audit_heads import AuditKey, Head, SignatureInvalid
-
-
-def key_id_of(public_key: bytes) -> str:
-    """Name a key after what it is."""
-    return hashlib.sha256(public_key).hexdigest()
+from services.auth.domain.audit_heads import AuditKey, Head, SignatureInvalid, key_id_of
 
 
 class Ed25519HeadSigning:

@@ -13,7 +13,7 @@ from services.auth.usecases.companies import (
 )
 from services.auth.usecases.people import ApplyPersonChange
 from services.auth.usecases.upkeep import CountSessions, Prune
-from services.auth.workers import CompanySweep, Upkeep
+from services.auth.workers import Upkeep, company_sweep
 from services.chassis.application import Runtime
 from services.chassis.outbox import OutboxRelay, inbox_pruner
 from services.chassis.workers import Worker
@@ -36,7 +36,7 @@ def make_workers(
         recorder=recorder,
         interval_s=settings.upkeep_interval_s,
     )
-    sweep = CompanySweep(
+    sweep = company_sweep(
         EndClosedSessions(parts.store, parts.opener, parts.hint),
         EraseCompanies(parts.store, utc_now, erase_log),
         settings.company_poll_interval_s,

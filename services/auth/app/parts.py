@@ -24,10 +24,11 @@ from services.auth.usecases.resets import AnswerResetRequests, ResetCodes
 from services.auth.usecases.second_factors import SecondFactors
 from services.auth.usecases.throttling import LoginThrottle
 from services.auth.usecases.upkeep import RotateKeys, SendMail
-from services.auth.workers import MailCarrier
+from services.auth.workers import mail_carrier
 from services.chassis.application import Runtime
 from services.chassis.database import Database
 from services.chassis.ids import new_id
+from services.chassis.workers import Chore
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +49,7 @@ class Parts:
     opener: SessionOpener
     reset_codes: ResetCodes
     hint: NatsRevocationHint
-    carrier: MailCarrier
+    carrier: Chore
 
     def proving(self, recorder: AuthenticationRecorder) -> Proving:
         """Construct what has people prove anew who they are."""
@@ -85,7 +86,7 @@ def make_parts(runtime: Runtime[AuthSettings]) -> Parts:
         opener=opener,
         reset_codes=reset_codes,
         hint=NatsRevocationHint(runtime.messaging),
-        carrier=MailCarrier(
+        carrier=mail_carrier(
             AnswerResetRequests(store, reset_codes),
             SendMail(store, make_mailer(settings), utc_now),
             settings.mail_poll_interval_s,

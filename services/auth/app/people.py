@@ -25,7 +25,7 @@ from services.auth.usecases.passwords import AcceptInvitation, ChangePassword
 from services.auth.usecases.resets import RequestPasswordReset, ResetPassword
 from services.auth.usecases.sessions import Login, Logout, RefreshSession
 from services.auth.usecases.throttling import LoginThrottle
-from services.auth.workers import AddressCarrier
+from services.auth.workers import address_carrier
 
 
 class Addresses:
@@ -33,7 +33,7 @@ class Addresses:
 
     def __init__(self, parts: Parts, book: AddressBook) -> None:
         self.carry_out = CarryOut(parts.store, book, parts.opener, parts.carrier.wake)
-        self.carrier = AddressCarrier(
+        self.carrier = address_carrier(
             CarryOutEmailChanges(parts.store, self.carry_out),
             parts.settings.mail_poll_interval_s,
         )

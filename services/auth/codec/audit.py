@@ -60,8 +60,8 @@ NDJSON = "application/x-ndjson"
 CSV = "text/csv; charset=utf-8; header=present"
 
 
-def decode_act(payload: bytes) -> tuple[Act, Personal]:
-    """Read what a service reports.
+def decode_act(subject: str, payload: bytes) -> tuple[Act, Personal]:
+    """Read what a service reports; which one, the subject says: NATS lets each have its own alone.
 
     Raises:
         ValueError: it is no such event; it stays in the stream for a replica that knows it.
@@ -71,7 +71,7 @@ def decode_act(payload: bytes) -> tuple[Act, Personal]:
         event_id=uuid.UUID(event.event_id),
         company_id=uuid.UUID(event.company_id) if event.company_id else PLATFORM,
         occurred_at=event.occur_time.ToDatetime(tzinfo=UTC),
-        service=event.service,
+        service=subject.split(".")[1],
         action=event.action,
         outcome=event.outcome,
         actor_kind=event.actor_kind,

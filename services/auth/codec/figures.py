@@ -14,4 +14,6 @@ def encode_figures(figures: SecurityFigures) -> pb.SecurityFigures:
         second_factor_accounts=figures.second_factor_accounts,
         invited_accounts=figures.invited_accounts,
         sessions_opened_last_day=figures.sessions_opened,
+        failed_logins_last_day=figures.failed_logins,
+        failed_accounts_last_day=figures.failed_accounts,
     )

@@ -1,6 +1,7 @@
 """Signed heads of the audit log, and what verifying a chain against them finds."""
 
 import enum
+import hashlib
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -27,6 +28,11 @@ class AuditKey:
     key_id: str
     public_key: bytes
     created_at: datetime
+
+
+def key_id_of(public_key: bytes) -> str:
+    """Name a key after what it is."""
+    return hashlib.sha256(public_key).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,10 @@ class LineInvalid(Exception):
     """A line is not one of an export."""
 
 
+# Whatever a file holds, reading it ends in one of these.
+_NOT_A_LINE = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
+
+
 @dataclass(frozen=True, slots=True)
 class RecordLine:
     """A record that was read, and whether the personal data beside it are what it recorded."""
@@ -71,7 +75,7 @@ def read_line(text: str | bytes) -> RecordLine | Head | EndLine:
         LineInvalid: it isn't one.
     """
     try:
-        value = json.loads(text)
+        value = json.loads(text, object_pairs_hook=_without_repetition)
         match value["type"]:
             case "record":
                 return _read_record(value)
@@ -79,9 +83,17 @@ def read_line(text: str | bytes) -> RecordLine | Head | EndLine:
                 return _read_head(value)
             case "end":
                 return EndLine(int(value["records"]))
-    except (ValueError, KeyError, TypeError) as err:
+    except _NOT_A_LINE as err:
         raise LineInvalid(str(err)) from err
     raise LineInvalid("unknown type")
+
+
+def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Make an object of its members: of one that is there twice, people may read the other."""
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise LineInvalid("a member is there twice")
+    return members
 
 
 def _read_record(value: Mapping[str, Any]) -> RecordLine:

@@ -14,6 +14,9 @@ class SecurityFigures:
     second_factor_accounts: int
     invited_accounts: int
     sessions_opened: int
+    failed_logins: int
+    failed_accounts: int
+    """How many accounts those were tried on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,3 +28,4 @@ class FigureMoments:
     """Sessions that weren't used since can't go on."""
     active_since: datetime
     opened_since: datetime
+    failed_since: datetime

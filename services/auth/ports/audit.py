@@ -107,6 +107,9 @@ class AuditTransaction(Protocol):
     async def keys(self) -> Sequence[AuditKey]:
         """Return the public halves of all keys that ever signed heads, oldest first."""
 
+    async def own_keys(self) -> Sequence[AuditKey]:
+        """Return the keys that this service made, as their sealed private halves prove."""
+
     async def signing_key(self) -> tuple[AuditKey, bytes] | None:
         """Return the newest key with its private half."""
 
@@ -144,5 +147,5 @@ class AuditRecorder(Protocol):
     def sealed(self, lag_s: float) -> None:
         """Count a record that was sealed, so long after it happened."""
 
-    def verified(self, *, intact: bool) -> None:
+    def verified(self, company_id: uuid.UUID, *, intact: bool) -> None:
         """Note what verifying a chain has found."""

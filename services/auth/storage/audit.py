@@ -38,6 +38,7 @@ class PostgresAuditTransaction(PostgresAuditHeads):
     def __init__(self, session: AsyncSession, vault: Vault) -> None:
         super().__init__(session, vault)
         self._keys: dict[uuid.UUID, DataKey | None] = {}
+        self._erased: set[uuid.UUID] = set()
 
     async def first_delivery(self, consumer: str, event_id: uuid.UUID) -> bool:
         """Note that a consumer got an event; False if it had it before."""
@@ -166,10 +167,13 @@ class PostgresAuditTransaction(PostgresAuditHeads):
     ) -> Sequence[ShownRecord]:
         if company_id not in self._keys:
             await self.find_chain(company_id)
-        key = self._keys.get(company_id)
-        return [show(key, _record(row)) for row in await self._session.execute(statement)]
+        key, erased = self._keys.get(company_id), company_id in self._erased
+        rows = await self._session.execute(statement)
+        return [show(key, _record(row), erased=erased) for row in rows]
 
     def _chain(self, row: sa.Row[Any]) -> Chain:
+        if row.erased_at is not None:
+            self._erased.add(row.company_id)
         self._keys[row.company_id] = (
             None
             if row.sealed_key is None

@@ -9,14 +9,14 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from services.auth.domain.audit_heads import AuditKey, Head, HeadKind
+from services.auth.domain.audit_heads import AuditKey, Head, HeadKind, key_id_of
 from services.auth.storage.audit_tables import (
     AUDIT_CHAINS,
     AUDIT_HEADS,
     AUDIT_KEYS,
     AUDIT_RECORDS,
 )
-from services.auth.storage.vault import Vault
+from services.auth.storage.vault import SealBroken, Vault
 
 
 class PostgresAuditHeads:
@@ -113,6 +113,21 @@ class PostgresAuditHeads:
         """Return the public halves of all keys that ever signed heads, oldest first."""
         statement = sa.select(AUDIT_KEYS).order_by(AUDIT_KEYS.c.created_at)
         return [_key(row) for row in await self._session.execute(statement)]
+
+    async def own_keys(self) -> Sequence[AuditKey]:
+        """Return the keys that this service made, as their sealed private halves prove.
+
+        One that somebody has put there is not sealed under the name that its public half has.
+        """
+        rows = await self._session.execute(sa.select(AUDIT_KEYS))
+        return [_key(row) for row in rows if self._is_ours(row)]
+
+    def _is_ours(self, row: sa.Row[Any]) -> bool:
+        try:
+            self._vault.open(row.sealed_private_key, _context(key_id_of(row.public_key)))
+        except SealBroken:
+            return False
+        return True
 
     async def signing_key(self) -> tuple[AuditKey, bytes] | None:
         """Return the newest key with its private half."""

@@ -61,15 +61,18 @@ def open_key(vault: Vault, company_id: uuid.UUID, sealed_key: bytes) -> DataKey:
     return DataKey(vault.open(sealed_key, _context(company_id)))
 
 
-def show_without_key(record: Record) -> ShownRecord:
-    """Show a record whose company's key was destroyed."""
-    return ShownRecord(record, None, b"", personal_matches=True)
+def show(key: DataKey | None, record: Record, *, erased: bool) -> ShownRecord:
+    """Show a record; what was recorded without personal data has none to show.
 
-
-def show(key: DataKey | None, record: Record) -> ShownRecord:
-    """Show a record; what was recorded without personal data has none to show."""
-    if key is None or record.personal == NOTHING_PERSONAL:
-        return show_without_key(record)
+    Args:
+        key: the company's key; None if there is none.
+        record: the record.
+        erased: whether there should be no key.
+    """
+    if record.personal == NOTHING_PERSONAL:
+        return ShownRecord(record, None, b"", personal_matches=True)
+    if key is None:
+        return ShownRecord(record, None, b"", personal_matches=erased)
     return key.show(record)
 
 

@@ -10,6 +10,10 @@ from sqlmodel import Field
 from services.auth.storage.tables import AuthModel
 
 _TIME = sa.DateTime(timezone=True)
+IS_FAILED_LOGIN = (
+    "action = 'auth.AuthService/Login' and outcome in ('CREDENTIALS_INVALID', 'TWO_FACTOR_INVALID')"
+)
+"""What a query has to say, word for word, for the index of failed logins to serve it."""
 
 
 class AuditChainRow(AuthModel, table=True):
@@ -33,6 +37,12 @@ class AuditRecordRow(AuthModel, table=True):
     __table_args__ = (
         sa.Index("audit_records_occurred_idx", "company_id", "occurred_at"),
         sa.Index("audit_records_actor_idx", "company_id", "actor_id", "sequence"),
+        sa.Index(
+            "audit_records_failed_logins_idx",
+            "company_id",
+            "occurred_at",
+            postgresql_where=sa.text(IS_FAILED_LOGIN),
+        ),
         sa.Index("audit_records_resource_idx", "company_id", "resource_id", "sequence"),
     )
 

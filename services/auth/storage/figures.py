@@ -6,12 +6,13 @@ import sqlalchemy as sa
 
 from services.auth.domain.credentials import CredentialStatus
 from services.auth.domain.figures import FigureMoments, SecurityFigures
+from services.auth.storage.audit_tables import AUDIT_RECORDS, IS_FAILED_LOGIN
 from services.auth.storage.tables import CREDENTIALS, SESSIONS, TOTPS
 from services.chassis.database import Database
 
 
 class PostgresFigureReader:
-    """Counts sessions and accounts of one company."""
+    """Counts sessions, accounts and failed logins of one company."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -21,6 +22,7 @@ class PostgresFigureReader:
         async with self._database.transaction() as session:
             accounts = (await session.execute(_accounts(company_id))).one()
             sessions = (await session.execute(_sessions(company_id, moments))).one()
+            failures = (await session.execute(_failures(company_id, moments))).one()
         return SecurityFigures(
             open_sessions=sessions.open_sessions,
             active_people=sessions.active_people,
@@ -28,6 +30,8 @@ class PostgresFigureReader:
             accounts=accounts.accounts,
             second_factor_accounts=accounts.second_factors,
             invited_accounts=accounts.invited,
+            failed_logins=failures.logins,
+            failed_accounts=failures.accounts,
         )
 
 
@@ -62,4 +66,16 @@ def _sessions(company_id: uuid.UUID, moments: FigureMoments) -> sa.Select[int, i
         )
         .select_from(SESSIONS.join(CREDENTIALS, CREDENTIALS.c.user_id == SESSIONS.c.user_id))
         .where(CREDENTIALS.c.company_id == company_id)
+    )
+
+
+def _failures(company_id: uuid.UUID, moments: FigureMoments) -> sa.Select[int, int]:
+    """Count in the audit log, whose records are a moment behind what they tell of."""
+    return sa.select(
+        sa.func.count().label("logins"),
+        sa.func.count(AUDIT_RECORDS.c.resource_id.distinct()).label("accounts"),
+    ).where(
+        AUDIT_RECORDS.c.company_id == company_id,
+        AUDIT_RECORDS.c.occurred_at > moments.failed_since,
+        sa.text(IS_FAILED_LOGIN),
     )

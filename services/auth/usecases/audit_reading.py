@@ -123,13 +123,21 @@ class AuditReading:
             async for item in items:
                 yield item
 
-    async def verify(self, company_id: uuid.UUID, *, after: int = 0) -> Verdict:
-        """Recompute a chain and check its heads, from a record on that was found to be good."""
+    async def verify(
+        self, company_id: uuid.UUID, *, after: int = 0, known: Sequence[AuditKey] = ()
+    ) -> Verdict:
+        """Recompute a chain and check its heads, from a record on that was found to be good.
+
+        Args:
+            company_id: whose chain.
+            after: that record; 0 to begin.
+            known: keys that vouch besides the service's own.
+        """
         async with self._store.transaction() as tx:
             chain = await tx.find_chain(company_id)
             if chain is None:
                 return Verdict(0, complete=True, broken=None)
-            verifier = await self._verifier(tx, chain)
+            verifier = await self._verifier(tx, chain, known)
             broken = await self._begin(tx, verifier, chain, after)
         done = verifier.sequence
         if broken is None:
@@ -137,11 +145,13 @@ class AuditReading:
         complete = verifier.sequence - done < VERIFIED_PER_CALL_MAX
         if broken is None and complete:
             broken = await self._check_end(verifier, company_id)
-        self._recorder.verified(intact=broken is None)
+        self._recorder.verified(company_id, intact=broken is None)
         return Verdict(verifier.sequence, complete and broken is None, broken)
 
-    async def _verifier(self, tx: AuditTransaction, chain: Chain) -> ChainVerifier:
-        keys = await tx.keys()
+    async def _verifier(
+        self, tx: AuditTransaction, chain: Chain, known: Sequence[AuditKey]
+    ) -> ChainVerifier:
+        keys = [*await tx.own_keys(), *known]
         return ChainVerifier(lambda head: self._signing.verify(keys, head), chain.company_id)
 
     async def _begin(

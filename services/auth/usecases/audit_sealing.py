@@ -58,19 +58,23 @@ class HeadSigner:
         await tx.add_head(head)
         return head
 
-    async def sign_chain(self, tx: AuditTransaction, chain: Chain) -> None:
-        """Sign a chain, which is locked, as it is, unless it was."""
-        if chain.sequence > chain.signed_sequence:
-            await self.sign(tx, lambda key_id: unsigned_head(chain, key_id, self._clock()))
+    async def sign_chain(self, tx: AuditTransaction, chain: Chain) -> Head | None:
+        """Sign a chain, which is locked, as it is; None if it was."""
+        if chain.sequence == chain.signed_sequence:
+            return None
+        return await self.sign(tx, lambda key_id: unsigned_head(chain, key_id, self._clock()))
 
-    async def sign_due(self) -> int:
-        """Sign chains that have grown; tell how many: 0 once there are none."""
+    async def sign_due(self) -> list[Head]:
+        """Sign some of the chains that have grown; return their heads: none once all are signed."""
         async with self._store.transaction() as tx:
             due = await tx.list_unsigned(_CHAINS_PER_ROUND)
+        heads = []
         for company_id in due:
             async with self._store.transaction() as tx:
-                await self.sign_chain(tx, await tx.lock_chain(company_id))
-        return len(due)
+                head = await self.sign_chain(tx, await tx.lock_chain(company_id))
+            if head is not None:
+                heads.append(head)
+        return heads
 
 
 class SealAct:

@@ -9,11 +9,11 @@ from services.auth.ports import Clock
 from services.auth.ports.figures import FigureReader
 
 _ACTIVE_WITHIN = timedelta(minutes=15)
-_OPENED_WITHIN = timedelta(days=1)
+_LAST_DAY = timedelta(days=1)
 
 
 class GetSecurityFigures:
-    """Counts sessions and accounts of a company."""
+    """Counts sessions, accounts and failed logins of a company."""
 
     def __init__(self, reader: FigureReader, lifetimes: Lifetimes, clock: Clock) -> None:
         self._reader = reader
@@ -27,6 +27,7 @@ class GetSecurityFigures:
             now=now,
             used_since=now - self._lifetimes.refresh_token,
             active_since=now - _ACTIVE_WITHIN,
-            opened_since=now - _OPENED_WITHIN,
+            opened_since=now - _LAST_DAY,
+            failed_since=now - _LAST_DAY,
         )
         return await self._reader.read(company_id, moments)

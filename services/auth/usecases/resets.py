@@ -33,7 +33,7 @@ from services.auth.ports import (
 from services.auth.usecases.new_passwords import NewPasswords
 from services.auth.usecases.opening import SessionOpener, end_sessions, hold_company
 from services.auth.usecases.throttling import LoginThrottle
-from services.chassis.audit.entries import note_account, note_refusal
+from services.chassis.audit.entries import note_account, note_refusal, note_resource
 
 _NOBODY = uuid.UUID(int=0)
 _FIELD = "new_password"
@@ -88,6 +88,9 @@ class RequestPasswordReset:
         async with self._store.transaction() as tx:
             owner = await tx.credentials.find_by_email(address)
             user_id = owner.user_id if owner else None
+            if owner is not None:
+                # Whoever asks has not proved to be anybody.
+                note_resource("user", owner.user_id, owner.company_id)
             await self._throttle.charge(tx, address, user_id, origin.address)
             await tx.password_resets.ask(request)
         self._recorder.reset_requested()

@@ -64,8 +64,11 @@ class Entry:
             return self.actor.company_id
         if self.company_id is not None:
             return self.company_id
-        trusted = self.actor.kind in {CallerKind.USER, CallerKind.SERVICE}
-        return self.asked_company_id if trusted and self.outcome == OK else None
+        # Operators may name a company that there never was, until it turns out that there is;
+        # services name those that they know.
+        operators = self.actor.kind in {CallerKind.USER, CallerKind.API_KEY}
+        trusted = self.actor.kind is CallerKind.SERVICE or (operators and self.outcome == OK)
+        return self.asked_company_id if trusted else None
 
 
 _entry: contextvars.ContextVar[Entry | None] = contextvars.ContextVar("audit_entry", default=None)
@@ -82,13 +85,13 @@ def begin(entry: Entry) -> None:
 
 
 @contextlib.contextmanager
-def acting(service: str, what: str, trace_id: str = "") -> Iterator[Entry]:
+def acting(service: str, what: str) -> Iterator[Entry]:
     """Run a block as something that the service does by itself, for nobody in particular.
 
     Its first transaction that changes something stores a record; without a change there is none.
     """
     actor = Caller(CallerKind.SERVICE, service, None, None, None, 0)
-    entry = Entry(f"{service}.background/{what}", actor, trace_id)
+    entry = Entry(f"{service}.background/{what}", actor)
     token = _entry.set(entry)
     try:
         yield entry

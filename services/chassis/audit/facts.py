@@ -3,6 +3,7 @@
 import re
 import uuid
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.field_mask_pb2 import FieldMask
@@ -18,7 +19,6 @@ _NOT_CHANGES = frozenset({"request_id", "update_mask", "etag", "page_size", "pag
 _ID_TEXT = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[a-z][a-z0-9-]{0,31}")
 _FIELDS_MAX = 64
 _RAW_BODY = "google.api.HttpBody"
-_FIELD_LENGTH_MAX = 64
 
 
 def describe(entry: Entry, request: object) -> None:
@@ -62,7 +62,8 @@ def _named(request: Message, resource: Message | None) -> tuple[str, str] | None
 def _changed(request: Message, resource: Message | None) -> Iterator[str]:
     for field, value in request.ListFields():
         if field.name == "update_mask" and isinstance(value, FieldMask) and value.paths:
-            yield from sorted({path[:_FIELD_LENGTH_MAX] for path in value.paths if _plain(path)})
+            thing = request if resource is None else resource
+            yield from sorted({path for path in value.paths if _is_field(thing, path)})
             return
     yield from sorted(_set_fields(request if resource is None else resource))
 
@@ -77,6 +78,11 @@ def _set_fields(message: Message) -> Sequence[str]:
         and not field.name.endswith(_ID)
         and not field.GetOptions().debug_redact
     ]
+
+
+def _is_field(message: Message, path: str) -> bool:
+    kind: Any = message.DESCRIPTOR
+    return FieldMask(paths=[path]).IsValidForDescriptor(kind)
 
 
 def _uuid_of(message: Message, name: str) -> uuid.UUID | None:
@@ -96,10 +102,6 @@ def _id_of(message: Message, name: str) -> str:
         return ""
     value = str(getattr(message, name))
     return value if _ID_TEXT.fullmatch(value) else ""
-
-
-def _plain(path: str) -> bool:
-    return path.isascii() and path.replace("_", "").replace(".", "").isalnum()
 
 
 def _snake(name: str) -> str:

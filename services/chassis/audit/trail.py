@@ -14,6 +14,7 @@ from services.chassis.ids import new_id
 from services.chassis.logs import get_logger
 from services.chassis.messaging import EventRecord
 from services.chassis.outbox import append_event
+from services.chassis.tracing import current_trace_id
 
 _OWN_TABLES = frozenset({"outbox", "inbox"})
 _STORED = "audit_stored"
@@ -115,7 +116,8 @@ def _encode(entry: Entry, event_id: str, service: str) -> AuditRecorded:
         resource_type=entry.resource_type,
         resource_id=entry.resource_id,
         changed_fields=entry.changed_fields,
-        trace_id=entry.trace_id,
+        # What a service does because of an event belongs to the trace that the event carries.
+        trace_id=entry.trace_id or current_trace_id(),
         address=entry.address,
         user_agent="".join(filter(str.isprintable, entry.user_agent))[:_USER_AGENT_LENGTH_MAX],
     )

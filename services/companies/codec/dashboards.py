@@ -63,6 +63,8 @@ def decode_login_figures(answer: security_service_pb2.SecurityFigures) -> LoginF
         second_factor_accounts=answer.second_factor_accounts,
         invited_accounts=answer.invited_accounts,
         sessions_opened_last_day=answer.sessions_opened_last_day,
+        failed_logins_last_day=answer.failed_logins_last_day,
+        failed_accounts_last_day=answer.failed_accounts_last_day,
     )
 
 

@@ -101,6 +101,8 @@ class LoginFigures:
     second_factor_accounts: int
     invited_accounts: int
     sessions_opened_last_day: int
+    failed_logins_last_day: int
+    failed_accounts_last_day: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
 
-from services.chassis.errors import invalid_field
 from services.companies.domain.companies import Company, CompanyState
+from services.companies.domain.orders import parsed_order
 from services.companies.domain.search import folded, sort_name
 
 SortKey = str | datetime
@@ -35,12 +35,7 @@ class CompanyOrder:
         Raises:
             InvalidArgument: it is no order of this list.
         """
-        if not text:
-            return cls()
-        name, _, direction = text.partition(" ")
-        if name not in set(OrderField) or direction not in {"", "asc", "desc"}:
-            raise invalid_field("order_by", "This list has no such order.")
-        return cls(OrderField(name), direction == "desc")
+        return cls(*parsed_order(text, OrderField)) if text else cls()
 
     def key(self, company: Company) -> SortKey:
         """Return what a company is ordered by."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
 
-from services.chassis.errors import invalid_field
+from services.companies.domain.orders import parsed_order
 from services.companies.domain.search import folded, sort_name
 from services.companies.domain.vehicles import Vehicle, VehicleStatus, VehicleType
 
@@ -39,12 +39,7 @@ class VehicleOrder:
         Raises:
             InvalidArgument: it is no order of this list.
         """
-        if not text:
-            return cls()
-        name, _, direction = text.partition(" ")
-        if name not in set(VehicleOrderField) or direction not in {"", "asc", "desc"}:
-            raise invalid_field("order_by", "This list has no such order.")
-        return cls(VehicleOrderField(name), direction == "desc")
+        return cls(*parsed_order(text, VehicleOrderField)) if text else cls()
 
     def key(self, vehicle: Vehicle) -> VehicleSortKey:
         """Return what a vehicle is ordered by."""

@@ -3,6 +3,7 @@
 import uuid
 from datetime import datetime, timedelta
 
+from services.chassis.audit.entries import acting, note_resource
 from services.chassis.identity import TenantScope
 from services.companies.domain.companies import Company, CompanyState
 from services.companies.domain.errors import CompanyNotFound
@@ -55,7 +56,9 @@ class AdvanceDeletions:
                     TenantScope.everything(), after, _COMPANY_BATCH_SIZE
                 )
             for company in companies:
-                await self._advance(company)
+                with acting("companies", "EraseCompany"):
+                    note_resource("company", company.company_id, company.company_id)
+                    await self._advance(company)
             if len(companies) < _COMPANY_BATCH_SIZE:
                 return
             after = companies[-1].company_id

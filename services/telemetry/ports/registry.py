@@ -113,6 +113,15 @@ class AssignmentRepository(Protocol):
         """Note where a device is mounted from now on, and end where it was.
 
         Call it in the transaction that moves the device.
+
+        Raises:
+            VehicleNotFound: the vehicle was closed.
+        """
+
+    async def close(self, scope: TenantScope, vehicle_id: uuid.UUID) -> None:
+        """Have nothing mounted on a vehicle of one company any more, whatever companies said of it.
+
+        Waits for the transactions that are about to. Commit before looking for what is on it.
         """
 
     async def list_newest(self, scope: TenantScope, query: AssignmentQuery) -> Sequence[Assignment]:
@@ -191,7 +200,7 @@ class TokenIssuer(Protocol):
     async def issue(self, company_id: uuid.UUID, device_id: uuid.UUID) -> DeviceToken:
         """Sign a token."""
 
-    async def revoke(self, device_id: uuid.UUID) -> None:
+    async def revoke(self, company_id: uuid.UUID, device_id: uuid.UUID) -> None:
         """End every token that was issued for a device until now."""
 
 

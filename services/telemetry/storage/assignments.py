@@ -1,21 +1,30 @@
 """Which device was on which vehicle when, in PostgreSQL."""
 
+import uuid
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
-from sqlmodel import col, select
+from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 from sqlmodel.sql.expression import SelectOfScalar
 
 from services.chassis.identity import TenantScope
+from services.chassis.locks import lock_work
 from services.telemetry.domain.devices import Assignment, Device
-from services.telemetry.domain.errors import DeviceNotFound
+from services.telemetry.domain.errors import DeviceNotFound, VehicleNotFound
 from services.telemetry.ports.registry import AssignmentQuery
 from services.telemetry.storage.moments import moment
-from services.telemetry.storage.tables import AssignmentRow
+from services.telemetry.storage.tables import AssignmentRow, ClosedVehicleRow
 
 _INSTANT = timedelta(microseconds=1)
+# A company that is being erased gets no row.
+_CLOSE = sa.text("""
+INSERT INTO closed_vehicle (company_id, vehicle_id)
+SELECT :company_id, :vehicle_id
+WHERE NOT EXISTS (SELECT FROM company_erasure AS e WHERE e.company_id = :company_id)
+ON CONFLICT DO NOTHING
+""")
 
 
 class PostgresAssignmentRepository:
@@ -36,6 +45,7 @@ class PostgresAssignmentRepository:
                 last.end_at = at
                 self._session.add(last)
         if device.vehicle_id is not None:
+            await self._require_open(device.company_id, device.vehicle_id)
             self._session.add(
                 AssignmentRow(
                     company_id=device.company_id,
@@ -45,6 +55,24 @@ class PostgresAssignmentRepository:
                 )
             )
         await self._session.flush()
+
+    async def close(self, scope: TenantScope, vehicle_id: uuid.UUID) -> None:
+        """Have nothing mounted on a vehicle of one company any more."""
+        if scope.company_id is None:
+            message = "A vehicle is one company's."
+            raise ValueError(message)
+        await _lock(self._session, scope.company_id, vehicle_id)
+        vehicle = {"company_id": scope.company_id, "vehicle_id": vehicle_id}
+        await self._session.execute(_CLOSE, vehicle)
+
+    async def _require_open(self, company_id: uuid.UUID, vehicle_id: uuid.UUID) -> None:
+        await _lock(self._session, company_id, vehicle_id)
+        query = select(func.count()).where(
+            col(ClosedVehicleRow.company_id) == company_id,
+            col(ClosedVehicleRow.vehicle_id) == vehicle_id,
+        )
+        if (await self._session.exec(query)).one():
+            raise VehicleNotFound(vehicle_id)
 
     async def list_newest(self, scope: TenantScope, query: AssignmentQuery) -> Sequence[Assignment]:
         """Return assignments that a query asks for, those that began last first."""
@@ -56,6 +84,10 @@ class PostgresAssignmentRepository:
             .limit(query.limit)
         )
         return [_assignment(row) for row in await self._session.exec(statement)]
+
+
+async def _lock(session: AsyncSession, company_id: uuid.UUID, vehicle_id: uuid.UUID) -> None:
+    await lock_work(session, f"vehicle/{company_id}/{vehicle_id}")
 
 
 def _last_of(device: Device) -> SelectOfScalar[AssignmentRow]:

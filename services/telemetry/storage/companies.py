@@ -32,9 +32,11 @@ class PostgresCompanies:
 
     async def apply(self, standing: CompanyStanding, now: datetime) -> bool:
         """Take in how a company stands; False if that was known, or something newer is."""
+        # A bar is for good, and deletions are announced again and again until all have erased.
+        new_bar = standing.state.gone and not await self._barred(standing.company_id)
         async with self._database.transaction() as session:
             await lock_company(session, standing.company_id)
-            if standing.state.gone:
+            if new_bar:
                 # Before the table is read: two who want it alone must not hold it both.
                 await session.execute(sa.text(_PATIENCE))
                 await session.execute(sa.text(_ALONE))
@@ -47,6 +49,10 @@ class PostgresCompanies:
             if standing.state.gone:
                 session.add(ErasureRow(company_id=standing.company_id, requested_at=now))
             return await _upsert(session, standing, now)
+
+    async def _barred(self, company_id: uuid.UUID) -> bool:
+        async with self._database.transaction() as session:
+            return await is_erased(session, company_id)
 
     async def find(self, company_id: uuid.UUID) -> CompanyStanding | None:
         """Return how a company stands, if that is known."""

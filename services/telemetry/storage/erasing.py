@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from services.chassis.audit.entries import note_resource
 from services.chassis.database import Database
 from services.telemetry.storage.log_folder import fold_alone
 from services.telemetry.storage.outgoing import announce_erased
@@ -39,7 +40,10 @@ WITH gone AS (
 )
 SELECT count(*) FROM gone
 """
-_OF_DEVICES = ("device_vehicle_history", "device_boot", "device_span", "device_sensors")
+_OF_DEVICES = (
+    *("device_vehicle_history", "closed_vehicle"),
+    *("device_boot", "device_span", "device_sensors"),
+)
 # In this order, and while nobody folds: whoever folds writes newest values of what the log names.
 _OF_LOG = ("ingest_log", "log_cursor", "device_latest")
 
@@ -57,6 +61,7 @@ class PostgresEraser:
             erasure = (await session.exec(_NEXT)).one_or_none()
             if erasure is None:
                 return False
+            note_resource("company", erasure.company_id, erasure.company_id)
             if not await self._erase(session, erasure.company_id):
                 erasure.erased_at = now
                 session.add(erasure)

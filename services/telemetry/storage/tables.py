@@ -98,6 +98,15 @@ class AssignmentRow(TelemetryModel, table=True):
     end_at: datetime | None = Field(default=None, sa_type=sa.DateTime(timezone=True))
 
 
+class ClosedVehicleRow(TelemetryModel, table=True):
+    """A vehicle that is no more: nothing is mounted on it ever again."""
+
+    __tablename__ = "closed_vehicle"
+
+    company_id: uuid.UUID = Field(primary_key=True)
+    vehicle_id: uuid.UUID = Field(primary_key=True)
+
+
 class CompanyRow(TelemetryModel, table=True):
     """How a company stands, as far as it has been told here."""
 

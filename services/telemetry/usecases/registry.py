@@ -147,7 +147,7 @@ class DeviceUseCases:
             note_resource("device", device_id, device.company_id)
         # After the commit, and again at each call: a revocation that failed is made up for by
         # disabling once more, and tokens that were issued in between end too.
-        await self._tokens.revoke(device_id)
+        await self._tokens.revoke(device.company_id, device_id)
         await self._changes.announce(device_id)
         return device
 

@@ -21,6 +21,9 @@ class DetachDevices:
         """Take off all of them, some in each transaction."""
         scope = TenantScope.company(company_id)
         off = DeviceEdit(moves=True, vehicle_id=None)
+        async with self._registry.begin() as work:
+            # Who asked companies about the vehicle before it was deleted may mount something yet.
+            await work.assignments.close(scope, vehicle_id)
         count = _BATCH_SIZE
         while count == _BATCH_SIZE:
             async with self._registry.begin() as work:

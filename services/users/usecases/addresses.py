@@ -3,6 +3,7 @@
 import uuid
 from dataclasses import dataclass
 
+from services.chassis.audit.entries import note_resource
 from services.chassis.identity import TenantScope
 from services.users.ports import Clock, Transactions
 
@@ -26,6 +27,7 @@ class ChangeEmail:
         everything = TenantScope.everything()
         async with self.transactions.begin() as work:
             user = await work.users.get_for_change(everything, user_id)
+            note_resource("user", user_id, user.company_id)
             changed = user.addressed(from_email, to_email, self.clock())
             if changed is not user:
                 await work.users.save(everything, changed)

@@ -1,10 +1,11 @@
 """The audit log on PostgreSQL and in files: whatever is altered is found, and named."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from services.auth.domain.audit_heads import Problem
+from services.auth.domain.audit_heads import Break, Problem
 from services.auth.storage.audit_tables import AUDIT_RECORDS
 from services.chassis.database import Database
 from tests.fixtures.audit_log import AuditWorld
@@ -206,3 +207,52 @@ async def test_a_stretch_of_the_log_is_proven_by_the_head_behind_it(log: AuditWo
 
     assert verdict.proven
     assert (verdict.first_sequence, verdict.verified_sequence) == (4, 5)
+
+
+OWN_KEY = """
+    insert into audit_keys values (:key_id, :public_key, :sealed, now() - interval '1 year')
+"""
+FORGED = "update audit_heads set key_id = :key_id, signature = :signature"
+
+
+async def test_a_key_that_somebody_puts_into_the_database_vouches_for_nothing(
+    log: AuditWorld,
+) -> None:
+    """Whoever has the database alone can't sign: neither under a new name nor under an old one."""
+    await log.filled(2)
+    forger, private_key = log.signing.generate(log.now)
+    (head,) = (await log.reading.list_heads(log.company_id, before=None, limit=10)).heads
+    forged = replace(head, key_id=forger.key_id).with_signature(
+        lambda payload: log.signing.sign(private_key, payload)
+    )
+    theirs = {"key_id": forger.key_id, "public_key": forger.public_key}
+    await log.tamper(OWN_KEY, sealed=b"\x01" + bytes(60), **theirs)
+    await log.tamper(FORGED, key_id=forger.key_id, signature=forged.signature)
+
+    added = (await log.verdict()).broken
+    await log.tamper("delete from audit_keys where key_id = :key_id", key_id=forger.key_id)
+    await log.tamper("update audit_keys set public_key = :key", key=forger.public_key)
+    replaced = (await log.verdict()).broken
+    believed = await log.reading.verify(log.company_id, known=[forger])
+
+    assert added == replaced == Break(2, Problem.SIGNATURE)
+    assert believed.complete
+
+
+async def test_a_key_to_personal_data_that_is_gone_was_destroyed_or_is_missed(
+    log: AuditWorld,
+) -> None:
+    """Only an erasure takes it away."""
+    await log.filled(2)
+    await log.tamper("update audit_chains set sealed_key = null")
+
+    assert (await log.verdict()).broken == Break(1, Problem.PERSONAL)
+
+
+async def test_a_member_that_is_there_twice_is_refused(log: AuditWorld) -> None:
+    """People may read the one that was not proven."""
+    await log.filled(1)
+    lines = await log.export()
+    lines[0] = lines[0].replace(b'{"action"', b'{"action":"nothing","action"')
+
+    assert not (await log.file_verdict(lines)).proven

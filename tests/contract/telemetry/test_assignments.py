@@ -11,7 +11,7 @@ import pytest
 from services.chassis.identity import TenantScope
 from services.chassis.ids import new_id
 from services.telemetry.domain.devices import Assignment, Device, DeviceStatus
-from services.telemetry.domain.errors import CompanyNotFound, DeviceNotFound
+from services.telemetry.domain.errors import CompanyNotFound, DeviceNotFound, VehicleNotFound
 from services.telemetry.ports.registry import AssignmentPlace, AssignmentQuery, Registry
 from tests.contract.telemetry.test_registry import (
     EVERYTHING,
@@ -197,3 +197,49 @@ async def test_devices_on_a_vehicle_are_found(registry: Registry) -> None:
         assert await on_it(scope, vehicle_id, 10) == [first, second]
         assert await on_it(scope, vehicle_id, 1) == [first]
         assert await on_it(TenantScope.company(new_id()), vehicle_id, 10) == []
+
+
+async def test_nothing_is_mounted_on_a_vehicle_that_is_no_more(registry: Registry) -> None:
+    """What was about to be mounted when it was deleted is refused, and the device stays."""
+    van, truck = new_id(), new_id()
+    device = await added(registry, unclaimed())
+    own = TenantScope.company(device.company_id)
+    async with registry.begin() as work:
+        await work.assignments.close(own, van)
+        await work.assignments.close(own, van)
+        await work.assignments.close(TenantScope.company(new_id()), truck)
+
+    with pytest.raises(VehicleNotFound):
+        await mount(registry, device, van, NOW)
+
+    async with registry.begin() as work:
+        assert (await work.devices.get(own, device.device_id)).vehicle_id == device.vehicle_id
+    await mount(registry, device, truck, NOW + HOUR)
+    assert (await listed(registry, vehicle_id=van)) == []
+
+
+async def test_a_deletion_waits_for_what_is_being_mounted(registry: Registry) -> None:
+    """Whoever comes second sees the other, so that no device is left on it."""
+    van = new_id()
+    device = await added(registry, unclaimed())
+    own = TenantScope.company(device.company_id)
+    mounting = asyncio.Event()
+
+    async def mount_slowly() -> None:
+        moved = replace(device, vehicle_id=van, version=2)
+        async with registry.begin() as work:
+            await work.devices.get_for_change(own, device.device_id)
+            await work.devices.save(own, moved)
+            await work.assignments.record(own, moved, NOW)
+            mounting.set()
+            await asyncio.sleep(0.2)
+
+    async def delete() -> list[Device]:
+        await mounting.wait()
+        async with registry.begin() as work:
+            await work.assignments.close(own, van)
+        async with registry.begin() as work:
+            return list(await work.devices.list_on_vehicle_for_change(own, van, 10))
+
+    _, left = await asyncio.gather(mount_slowly(), delete())
+    assert [found.device_id for found in left] == [device.device_id]

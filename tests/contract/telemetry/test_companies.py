@@ -2,10 +2,13 @@
 
 import asyncio
 import uuid
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import sqlalchemy as sa
 
+from services.chassis.database import Database
 from services.chassis.errors import QuotaExceeded
 from services.telemetry.domain.companies import CompanyStanding, CompanyState, Quotas
 from services.telemetry.ports.companies import CompanyProjection
@@ -127,3 +130,16 @@ async def test_simultaneous_uploads_share_the_room_there_is(sensors: SensorCount
 
     assert sum(isinstance(outcome, QuotaExceeded) for outcome in outcomes) == 5
     assert max(len(outcome) for outcome in outcomes if isinstance(outcome, frozenset)) == 3
+
+
+async def test_a_deletion_that_is_announced_again_waits_for_nobody(
+    telemetry_pool: Database,
+) -> None:
+    """Uploads would wait behind it each time, for as long as an erasure takes."""
+    companies = PostgresCompanies(telemetry_pool)
+    gone = standing(2, CompanyState.DELETING)
+    await companies.apply(gone, NOW)
+
+    async with telemetry_pool.transaction() as erasing:
+        await erasing.execute(sa.text("select from company_erasure for update"))
+        assert not await companies.apply(replace(gone, version=3), LATER)

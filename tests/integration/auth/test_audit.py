@@ -35,7 +35,9 @@ def find(grpc_channel: Any, people: People) -> Find:
 
     def find(action: str, outcome: str, company_id: str = "") -> list[Any]:
         request = audit.ListAuditRecordsRequest(
-            company_id=company_id, action=f"auth.AuthService/{action}", outcome=outcome
+            company_id=company_id,
+            action=action if "/" in action else f"auth.AuthService/{action}",
+            outcome=outcome,
         )
 
         def listed() -> list[Any]:
@@ -126,13 +128,25 @@ def test_the_command_verifies_the_database(people: People, find: Find, auth_site
         asyncio.run(verify_audit(auth_site.settings, arguments))
 
 
-def test_the_command_makes_a_new_key(auth_site: AuthSite, find: Find) -> None:
-    """It prints the id and the public half."""
-    assert find is not None
+def test_a_request_to_reset_a_password_is_nobodys_and_about_somebody(
+    people: People, find: Find
+) -> None:
+    """It is in the log of the company whose person's address was typed."""
+    event, _ = people.join()
+    people.stub.RequestPasswordReset(pb.RequestPasswordResetRequest(email=event.email))
 
+    (record,) = find("RequestPasswordReset", "OK", event.company_id)
+
+    assert (record.actor_kind, record.actor_id) == ("anonymous", "")
+    assert record.resource_id == event.user_id
+
+
+def test_the_command_makes_a_new_key(auth_site: AuthSite, find: Find) -> None:
+    """It prints the id and the public half, and leaves a record."""
     assert re.fullmatch(
         r"[0-9a-f]{64} [A-Za-z0-9+/=]{44}", asyncio.run(rotate_audit_key(auth_site.settings, []))
     )
+    assert find("auth.background/RotateAuditKey", "OK")[0].actor_id == "auth"
 
 
 async def _tamper(site: AuthSite, company_id: str) -> None:

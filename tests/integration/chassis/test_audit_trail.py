@@ -168,6 +168,26 @@ async def test_what_the_service_does_by_itself_has_the_service_as_actor(
     assert (record.actor_kind, record.actor_id) == ("service", "kettle")
 
 
+@pytest.mark.parametrize(
+    ("kind", "outcome", "with_the_company"),
+    [
+        (CallerKind.SERVICE, "PERMISSION_DENIED", True),
+        (CallerKind.USER, "OK", True),
+        (CallerKind.API_KEY, "OK", True),
+        (CallerKind.USER, "COMPANY_NOT_FOUND", False),
+        (CallerKind.ANONYMOUS, "OK", False),
+    ],
+)
+def test_a_company_that_is_only_named_counts_if_who_names_it_knows(
+    kind: CallerKind, outcome: str, *, with_the_company: bool
+) -> None:
+    """Services know; operators do once it came out well; strangers never do."""
+    entry = Entry("kettles.KettleService/Boil", Caller(kind, "x", None, None, None, 0))
+    entry.asked_company_id, entry.outcome = COMPANY, outcome
+
+    assert entry.log_of == (COMPANY if with_the_company else None)
+
+
 async def test_members_write_in_their_own_log_alone(database: Database, trail: AuditTrail) -> None:
     """Naming another company doesn't get a record into its log."""
     entry = Entry("kettles.KettleService/Boil", actor=MANAGER)

@@ -15,7 +15,7 @@ from aiohttp.test_utils import TestServer
 from dashtrack.auth.internal.v1 import token_service_pb2
 from opentelemetry.sdk.trace import TracerProvider
 
-from services.chassis.auth_client import RemoteRevocations
+from services.chassis.auth_client import RemoteRevocations, ServiceTokens
 from services.chassis.channels import Channels
 from services.chassis.errors import TokenRevoked, Unavailable
 from services.chassis.identity import Role
@@ -23,6 +23,7 @@ from services.chassis.jwks import JwksKeySource
 from services.chassis.revocations import RevocationList
 from services.chassis.rpc import deadlines
 from services.chassis.tokens import TokenVerifier
+from tests.fixtures.ports import reserved_ports
 from tests.fixtures.tokens import TokenMint
 from tests.integration.chassis.kettle import KettleSettings
 
@@ -133,6 +134,21 @@ async def test_refused_service_token_is_replaced(channels: Channels, token_mint:
     await ask(channels.channel(f"127.0.0.1:{port}"), INTERNAL, "unary_unary")
     assert len(refused) == 1
     await server.stop(None)
+
+
+async def test_a_good_service_token_outlives_auth(kettle: KettleSettings) -> None:
+    """One that is due for renewal goes on working while auth is away; a refused one does not."""
+    tokens = ServiceTokens(kettle, "kettle")
+    async with grpc.aio.insecure_channel(kettle.auth_target) as auth:
+        token = await tokens.token(auth)
+    tokens._renew_at_s = 0.0
+
+    with reserved_ports(1) as (port,):
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as away:
+            assert await tokens.token(away) == token
+            tokens.forget(token)
+            with pytest.raises(Unavailable):
+                await tokens.token(away)
 
 
 async def test_public_method_is_called_without_a_token(

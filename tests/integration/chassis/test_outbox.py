@@ -184,6 +184,24 @@ async def test_event_that_cannot_be_published_does_not_undo_those_before_it(
     assert await unpublished(database) == 1
 
 
+async def test_an_audit_stream_that_takes_nothing_keeps_no_events_back(
+    database: Database, messaging: Messaging
+) -> None:
+    """Events that were appended later are published all the same, again and again."""
+    await until_available(messaging.ping)
+    too_big = EventRecord(new_id(), "audit.kettle.recorded", bytes(2 * 1024 * 1024))
+    async with database.transaction() as session:
+        await append_event(session, too_big)
+    async with working(OutboxRelay(database, messaging).worker):
+        for name in ("first", "second"):
+            await append(database, unique_subject(), name)
+
+            async def only_the_record_is_left() -> bool:
+                return await unpublished(database) == 1
+
+            await until(only_the_record_is_left)
+
+
 async def test_published_events_are_forgotten_after_a_day(
     database: Database, messaging: Messaging
 ) -> None:

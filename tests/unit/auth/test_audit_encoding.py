@@ -8,10 +8,11 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
+from dashtrack.audit.v1.audit_events_pb2 import AuditRecorded
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.auth.codec.audit import CsvExport, NdjsonExport
+from services.auth.codec.audit import CsvExport, NdjsonExport, decode_act
 from services.auth.domain.audit import (
     GENESIS_HASH,
     Chain,
@@ -120,7 +121,18 @@ def test_moments_are_written_in_one_way(moment: datetime) -> None:
 
 @pytest.mark.parametrize(
     "line",
-    [b"", b"{", b"[]", b"1", b'{"type":"record"}', b'{"type":"other"}', b'{"type":"end"}'],
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"1",
+        b'{"type":"record"}',
+        b'{"type":"other"}',
+        b'{"type":"end"}',
+        b'{"type":"end","records":Infinity}',
+        b'{"type":"record","event_id":1}',
+        b"[" * 100_000,
+    ],
 )
 def test_what_is_no_export_is_told_so(line: bytes) -> None:
     """Nothing else than lines of an export is read."""
@@ -134,6 +146,15 @@ def test_no_cell_of_a_table_is_a_formula(start: str) -> None:
     row = CsvExport().write(sealed_record(agent=f"{start}cmd|' /C calc'!A0")).decode()
 
     assert f"'{start}cmd" in row
+
+
+def test_who_published_a_report_says_who_did_it() -> None:
+    """NATS lets a service speak for itself alone, whatever it says of itself."""
+    reported = AuditRecorded(event_id=str(uuid.uuid4()), service="auth", action="auth.X/Y")
+
+    act, _ = decode_act("audit.telemetry.recorded", reported.SerializeToString())
+
+    assert act.service == "telemetry"
 
 
 def test_a_table_says_where_it_ends() -> None:

@@ -39,9 +39,9 @@ def test_a_creation_names_the_type_and_the_fields_that_it_sets() -> None:
 
 
 def test_an_update_names_the_fields_of_its_mask() -> None:
-    """What the mask doesn't name does not change, whatever is set."""
+    """What the mask doesn't name does not change, and what it names is a field or nothing."""
     user = users.User(user_id=USER_ID, email="ana@example.com")
-    mask = FieldMask(paths=["phone_number", "display_name", "display_name", "x=1"])
+    mask = FieldMask(paths=["phone_number", "display_name", "display_name", "x=1", "s3cret"])
     entry = described(users.UpdateUserRequest(user=user, update_mask=mask))
 
     assert (entry.resource_type, entry.resource_id) == ("user", USER_ID)

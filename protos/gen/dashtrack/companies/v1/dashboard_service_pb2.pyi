@@ -461,6 +461,8 @@ class LoginFigures(message.Message):
     SECOND_FACTOR_ACCOUNTS_FIELD_NUMBER: builtins.int
     INVITED_ACCOUNTS_FIELD_NUMBER: builtins.int
     SESSIONS_OPENED_LAST_DAY_FIELD_NUMBER: builtins.int
+    FAILED_LOGINS_LAST_DAY_FIELD_NUMBER: builtins.int
+    FAILED_ACCOUNTS_LAST_DAY_FIELD_NUMBER: builtins.int
     open_sessions: builtins.int
     """Output only. OpenSessions is how many sessions are open."""
     active_people: builtins.int
@@ -473,6 +475,12 @@ class LoginFigures(message.Message):
     """Output only. InvitedAccounts is how many people have not accepted their invitation yet."""
     sessions_opened_last_day: builtins.int
     """Output only. SessionsOpenedLastDay is how many sessions were opened in the last 24 hours."""
+    failed_logins_last_day: builtins.int
+    """Output only. FailedLoginsLastDay is how many logins failed in the last 24 hours at the
+    password or the second factor.
+    """
+    failed_accounts_last_day: builtins.int
+    """Output only. FailedAccountsLastDay is how many people's accounts they were tried on."""
     def __init__(
         self,
         *,
@@ -482,10 +490,12 @@ class LoginFigures(message.Message):
         second_factor_accounts: builtins.int = ...,
         invited_accounts: builtins.int = ...,
         sessions_opened_last_day: builtins.int = ...,
+        failed_logins_last_day: builtins.int = ...,
+        failed_accounts_last_day: builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["accounts", b"accounts", "active_people", b"active_people", "invited_accounts", b"invited_accounts", "open_sessions", b"open_sessions", "second_factor_accounts", b"second_factor_accounts", "sessions_opened_last_day", b"sessions_opened_last_day"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["accounts", b"accounts", "active_people", b"active_people", "failed_accounts_last_day", b"failed_accounts_last_day", "failed_logins_last_day", b"failed_logins_last_day", "invited_accounts", b"invited_accounts", "open_sessions", b"open_sessions", "second_factor_accounts", b"second_factor_accounts", "sessions_opened_last_day", b"sessions_opened_last_day"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

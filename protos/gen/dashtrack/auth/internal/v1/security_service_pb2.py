@@ -26,7 +26,7 @@ from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from dashtrack.options.v1 import options_pb2 as dashtrack_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n1dashtrack/auth/internal/v1/security_service.proto\x12\x1a\x64\x61shtrack.auth.internal.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\"dashtrack/options/v1/options.proto\"9\n\x19GetSecurityFiguresRequest\x12\x1c\n\ncompany_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"\xad\x01\n\x0fSecurityFigures\x12\x15\n\ropen_sessions\x18\x01 \x01(\x03\x12\x15\n\ractive_people\x18\x02 \x01(\x03\x12\x10\n\x08\x61\x63\x63ounts\x18\x03 \x01(\x03\x12\x1e\n\x16second_factor_accounts\x18\x04 \x01(\x03\x12\x18\n\x10invited_accounts\x18\x05 \x01(\x03\x12 \n\x18sessions_opened_last_day\x18\x06 \x01(\x03\x32\x9e\x01\n\x0fSecurityService\x12\x8a\x01\n\x12GetSecurityFigures\x12\x35.dashtrack.auth.internal.v1.GetSecurityFiguresRequest\x1a+.dashtrack.auth.internal.v1.SecurityFigures\"\x10\x90\x02\x01\xa2\xbb\x18\x02\x08\x04\xaa\xbb\x18\x03\x08\xd0\x0f\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n1dashtrack/auth/internal/v1/security_service.proto\x12\x1a\x64\x61shtrack.auth.internal.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\"dashtrack/options/v1/options.proto\"9\n\x19GetSecurityFiguresRequest\x12\x1c\n\ncompany_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"\xef\x01\n\x0fSecurityFigures\x12\x15\n\ropen_sessions\x18\x01 \x01(\x03\x12\x15\n\ractive_people\x18\x02 \x01(\x03\x12\x10\n\x08\x61\x63\x63ounts\x18\x03 \x01(\x03\x12\x1e\n\x16second_factor_accounts\x18\x04 \x01(\x03\x12\x18\n\x10invited_accounts\x18\x05 \x01(\x03\x12 \n\x18sessions_opened_last_day\x18\x06 \x01(\x03\x12\x1e\n\x16\x66\x61iled_logins_last_day\x18\x07 \x01(\x03\x12 \n\x18\x66\x61iled_accounts_last_day\x18\x08 \x01(\x03\x32\x9e\x01\n\x0fSecurityService\x12\x8a\x01\n\x12GetSecurityFigures\x12\x35.dashtrack.auth.internal.v1.GetSecurityFiguresRequest\x1a+.dashtrack.auth.internal.v1.SecurityFigures\"\x10\x90\x02\x01\xa2\xbb\x18\x02\x08\x04\xaa\xbb\x18\x03\x08\xd0\x0f\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,7 +40,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETSECURITYFIGURESREQUEST']._serialized_start=146
   _globals['_GETSECURITYFIGURESREQUEST']._serialized_end=203
   _globals['_SECURITYFIGURES']._serialized_start=206
-  _globals['_SECURITYFIGURES']._serialized_end=379
-  _globals['_SECURITYSERVICE']._serialized_start=382
-  _globals['_SECURITYSERVICE']._serialized_end=540
+  _globals['_SECURITYFIGURES']._serialized_end=445
+  _globals['_SECURITYSERVICE']._serialized_start=448
+  _globals['_SECURITYSERVICE']._serialized_end=606
 # @@protoc_insertion_point(module_scope)

@@ -27,7 +27,7 @@ from dashtrack.options.v1 import options_pb2 as dashtrack_dot_options_dot_v1_dot
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n.dashtrack/auth/internal/v1/token_service.proto\x12\x1a\x64\x61shtrack.auth.internal.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\"dashtrack/options/v1/options.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"`\n\x18IssueServiceTokenRequest\x12%\n\x07service\x18\x01 \x01(\tB\x14\xbaH\x11r\x0f\x32\r^[a-z]{1,32}$\x12\x1d\n\x06secret\x18\x02 \x01(\tB\r\x80\x01\x01\xbaH\x07r\x05\x10\x01\x18\x80\x02\"T\n\x17IssueDeviceTokenRequest\x12\x1b\n\tdevice_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1c\n\ncompany_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"R\n\x0bIssuedToken\x12\x12\n\x05token\x18\x01 \x01(\tB\x03\x80\x01\x01\x12/\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"1\n\x14RevokeSubjectRequest\x12\x19\n\x07subject\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"\x17\n\x15RevokeSubjectResponse\"0\n\x16ListRevocationsRequest\x12\x16\n\x05\x61\x66ter\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18@\"{\n\x17ListRevocationsResponse\x12;\n\x0brevocations\x18\x01 \x03(\x0b\x32&.dashtrack.auth.internal.v1.Revocation\x12\x15\n\rnext_position\x18\x02 \x01(\t\x12\x0c\n\x04more\x18\x03 \x01(\x08\"\xb7\x01\n\nRevocation\x12\x14\n\nsession_id\x18\x01 \x01(\tH\x00\x12\x11\n\x07subject\x18\x02 \x01(\tH\x00\x12\x14\n\ncompany_id\x18\x05 \x01(\tH\x00\x12/\n\x0brevoke_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x08\n\x06target2\x95\x04\n\x0cTokenService\x12~\n\x11IssueServiceToken\x12\x34.dashtrack.auth.internal.v1.IssueServiceTokenRequest\x1a\'.dashtrack.auth.internal.v1.IssuedToken\"\n\xa2\xbb\x18\x02\x08\x01\xb0\xbb\x18\x02\x12|\n\x10IssueDeviceToken\x12\x33.dashtrack.auth.internal.v1.IssueDeviceTokenRequest\x1a\'.dashtrack.auth.internal.v1.IssuedToken\"\n\xa2\xbb\x18\x02\x08\x04\xb0\xbb\x18\x02\x12\x7f\n\rRevokeSubject\x12\x30.dashtrack.auth.internal.v1.RevokeSubjectRequest\x1a\x31.dashtrack.auth.internal.v1.RevokeSubjectResponse\"\t\x90\x02\x02\xa2\xbb\x18\x02\x08\x04\x12\x85\x01\n\x0fListRevocations\x12\x32.dashtrack.auth.internal.v1.ListRevocationsRequest\x1a\x33.dashtrack.auth.internal.v1.ListRevocationsResponse\"\t\x90\x02\x01\xa2\xbb\x18\x02\x08\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n.dashtrack/auth/internal/v1/token_service.proto\x12\x1a\x64\x61shtrack.auth.internal.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\"dashtrack/options/v1/options.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"`\n\x18IssueServiceTokenRequest\x12%\n\x07service\x18\x01 \x01(\tB\x14\xbaH\x11r\x0f\x32\r^[a-z]{1,32}$\x12\x1d\n\x06secret\x18\x02 \x01(\tB\r\x80\x01\x01\xbaH\x07r\x05\x10\x01\x18\x80\x02\"T\n\x17IssueDeviceTokenRequest\x12\x1b\n\tdevice_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1c\n\ncompany_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"R\n\x0bIssuedToken\x12\x12\n\x05token\x18\x01 \x01(\tB\x03\x80\x01\x01\x12/\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"R\n\x14RevokeSubjectRequest\x12\x19\n\x07subject\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1f\n\ncompany_id\x18\x02 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\"\x17\n\x15RevokeSubjectResponse\"0\n\x16ListRevocationsRequest\x12\x16\n\x05\x61\x66ter\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18@\"{\n\x17ListRevocationsResponse\x12;\n\x0brevocations\x18\x01 \x03(\x0b\x32&.dashtrack.auth.internal.v1.Revocation\x12\x15\n\rnext_position\x18\x02 \x01(\t\x12\x0c\n\x04more\x18\x03 \x01(\x08\"\xb7\x01\n\nRevocation\x12\x14\n\nsession_id\x18\x01 \x01(\tH\x00\x12\x11\n\x07subject\x18\x02 \x01(\tH\x00\x12\x14\n\ncompany_id\x18\x05 \x01(\tH\x00\x12/\n\x0brevoke_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x08\n\x06target2\x95\x04\n\x0cTokenService\x12~\n\x11IssueServiceToken\x12\x34.dashtrack.auth.internal.v1.IssueServiceTokenRequest\x1a\'.dashtrack.auth.internal.v1.IssuedToken\"\n\xa2\xbb\x18\x02\x08\x01\xb0\xbb\x18\x02\x12|\n\x10IssueDeviceToken\x12\x33.dashtrack.auth.internal.v1.IssueDeviceTokenRequest\x1a\'.dashtrack.auth.internal.v1.IssuedToken\"\n\xa2\xbb\x18\x02\x08\x04\xb0\xbb\x18\x02\x12\x7f\n\rRevokeSubject\x12\x30.dashtrack.auth.internal.v1.RevokeSubjectRequest\x1a\x31.dashtrack.auth.internal.v1.RevokeSubjectResponse\"\t\x90\x02\x02\xa2\xbb\x18\x02\x08\x04\x12\x85\x01\n\x0fListRevocations\x12\x32.dashtrack.auth.internal.v1.ListRevocationsRequest\x1a\x33.dashtrack.auth.internal.v1.ListRevocationsResponse\"\t\x90\x02\x01\xa2\xbb\x18\x02\x08\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -46,6 +46,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ISSUEDTOKEN'].fields_by_name['token']._serialized_options = b'\200\001\001'
   _globals['_REVOKESUBJECTREQUEST'].fields_by_name['subject']._loaded_options = None
   _globals['_REVOKESUBJECTREQUEST'].fields_by_name['subject']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_REVOKESUBJECTREQUEST'].fields_by_name['company_id']._loaded_options = None
+  _globals['_REVOKESUBJECTREQUEST'].fields_by_name['company_id']._serialized_options = b'\272H\010r\003\260\001\001\330\001\001'
   _globals['_LISTREVOCATIONSREQUEST'].fields_by_name['after']._loaded_options = None
   _globals['_LISTREVOCATIONSREQUEST'].fields_by_name['after']._serialized_options = b'\272H\004r\002\030@'
   _globals['_TOKENSERVICE'].methods_by_name['IssueServiceToken']._loaded_options = None
@@ -63,15 +65,15 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ISSUEDTOKEN']._serialized_start=360
   _globals['_ISSUEDTOKEN']._serialized_end=442
   _globals['_REVOKESUBJECTREQUEST']._serialized_start=444
-  _globals['_REVOKESUBJECTREQUEST']._serialized_end=493
-  _globals['_REVOKESUBJECTRESPONSE']._serialized_start=495
-  _globals['_REVOKESUBJECTRESPONSE']._serialized_end=518
-  _globals['_LISTREVOCATIONSREQUEST']._serialized_start=520
-  _globals['_LISTREVOCATIONSREQUEST']._serialized_end=568
-  _globals['_LISTREVOCATIONSRESPONSE']._serialized_start=570
-  _globals['_LISTREVOCATIONSRESPONSE']._serialized_end=693
-  _globals['_REVOCATION']._serialized_start=696
-  _globals['_REVOCATION']._serialized_end=879
-  _globals['_TOKENSERVICE']._serialized_start=882
-  _globals['_TOKENSERVICE']._serialized_end=1415
+  _globals['_REVOKESUBJECTREQUEST']._serialized_end=526
+  _globals['_REVOKESUBJECTRESPONSE']._serialized_start=528
+  _globals['_REVOKESUBJECTRESPONSE']._serialized_end=551
+  _globals['_LISTREVOCATIONSREQUEST']._serialized_start=553
+  _globals['_LISTREVOCATIONSREQUEST']._serialized_end=601
+  _globals['_LISTREVOCATIONSRESPONSE']._serialized_start=603
+  _globals['_LISTREVOCATIONSRESPONSE']._serialized_end=726
+  _globals['_REVOCATION']._serialized_start=729
+  _globals['_REVOCATION']._serialized_end=912
+  _globals['_TOKENSERVICE']._serialized_start=915
+  _globals['_TOKENSERVICE']._serialized_end=1448
 # @@protoc_insertion_point(module_scope)

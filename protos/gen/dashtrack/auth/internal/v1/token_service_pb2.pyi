@@ -100,16 +100,22 @@ class RevokeSubjectRequest(message.Message):
     DESCRIPTOR: descriptor.Descriptor
 
     SUBJECT_FIELD_NUMBER: builtins.int
+    COMPANY_ID_FIELD_NUMBER: builtins.int
     subject: builtins.str
     """Required. Subject is a user's or a device's id."""
+    company_id: builtins.str
+    """CompanyId is the company that the subject belongs to, in whose audit log
+    this is recorded.
+    """
     def __init__(
         self,
         *,
         subject: builtins.str = ...,
+        company_id: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["subject", b"subject"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["company_id", b"company_id", "subject", b"subject"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

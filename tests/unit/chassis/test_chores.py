@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from services.chassis.errors import Unavailable
-from services.companies.workers import Chore
+from services.chassis.workers import Chore
 
 HOUR_S = 3600.0
 
@@ -14,7 +14,7 @@ async def test_a_chore_is_done_at_once_and_when_woken() -> None:
     """Nobody waits for the interval who knows that there is something to do."""
     done: asyncio.Queue[None] = asyncio.Queue()
 
-    async def do() -> None:
+    async def do(_: asyncio.Event) -> None:
         done.put_nowait(None)
 
     chore, stopping = Chore("dishes", do, HOUR_S), asyncio.Event()
@@ -33,7 +33,7 @@ async def test_a_wake_during_the_work_is_not_lost() -> None:
     done = 0
     stopping = asyncio.Event()
 
-    async def do() -> None:
+    async def do(_: asyncio.Event) -> None:
         nonlocal done
         done += 1
         if done == 1:
@@ -50,7 +50,7 @@ async def test_a_wake_during_the_work_is_not_lost() -> None:
 async def test_a_chore_that_fails_is_the_supervisors_business() -> None:
     """The worker ends with the failure, and whoever supervises it starts it again later."""
 
-    async def do() -> None:
+    async def do(_: asyncio.Event) -> None:
         raise Unavailable("The database does not answer.")
 
     with pytest.raises(Unavailable):
