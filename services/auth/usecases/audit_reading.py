@@ -20,8 +20,9 @@ from services.auth.ports.audit import (
 from services.auth.usecases.audit_sealing import HeadSigner
 from services.chassis.identity import Caller
 
-_BATCH_SIZE = 500
-VERIFIED_PER_CALL_MAX = 20_000
+_BATCH_SIZE = 100
+"""Recomputed at once: whoever logs in meanwhile waits for no more than that."""
+VERIFIED_PER_CALL_MAX = 10_000
 
 
 @dataclass(frozen=True, slots=True)
