@@ -81,6 +81,9 @@ class AuthSettings(ServiceSettings):
     session_ttl_s: int = Field(
         90 * _DAY_S, ge=1, description="A session is over so long after login, used or not."
     )
+    sessions_per_user_max: int = Field(
+        200, ge=1, le=1000, description="Sessions of a person; a company may allow fewer."
+    )
     invitation_ttl_s: int = Field(7 * _DAY_S, ge=1, description="Life of an invitation.")
     password_reset_ttl_s: int = Field(
         1800, ge=1, description="Life of a code that sets a new password."

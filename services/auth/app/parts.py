@@ -62,7 +62,9 @@ def make_parts(runtime: Runtime[AuthSettings]) -> Parts:
     vault = make_vault(settings)
     store = PostgresStore(runtime.database, vault)
     key_ring = KeyRing(store, utc_now, new_id, settings.token_issuer)
-    opener = SessionOpener(key_ring, settings.lifetimes, utc_now, new_id)
+    opener = SessionOpener(
+        key_ring, settings.lifetimes, utc_now, new_id, settings.sessions_per_user_max
+    )
     reset_codes = ResetCodes(opener, vault.digest)
     threads = BoundedThreads(settings.password_threads, settings.password_queue_max)
     hasher = Argon2PasswordHasher(settings.argon2_options, threads)

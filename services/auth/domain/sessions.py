@@ -138,7 +138,7 @@ def displaced(
         if session.is_live(now) and session.last_used_at > used_since
     ]
     surplus = len(live) + 1 - sessions_max
-    if sessions_max == 0 or surplus <= 0:
+    if surplus <= 0:
         return []
     return sorted(live, key=lambda session: (session.last_used_at, session.session_id))[:surplus]
 

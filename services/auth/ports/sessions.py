@@ -45,6 +45,12 @@ class SessionRepository(Protocol):
         Those that weren't used since a moment can't; `before` is the id that a page ended with.
         """
 
+    async def count_open(self, user_id: uuid.UUID) -> int:
+        """Count the sessions of a person that have not been ended."""
+
+    async def end(self, sessions: Sequence[Session], now: datetime) -> None:
+        """End sessions that are locked, however many."""
+
     async def save(self, session: Session) -> None:
         """Store a changed session."""
 

@@ -112,6 +112,20 @@ class PostgresSessionRepository:
         query = query.order_by(SESSIONS.c.session_id.desc()).limit(limit)
         return [self._read(row) for row in await self._session.execute(query)]
 
+    async def count_open(self, user_id: uuid.UUID) -> int:
+        """Count the sessions of a person that have not been ended."""
+        query = sa.select(sa.func.count()).where(
+            SESSIONS.c.user_id == user_id, SESSIONS.c.ended_at.is_(None)
+        )
+        return await self._session.scalar(query) or 0
+
+    async def end(self, sessions: Sequence[Session], now: datetime) -> None:
+        """End sessions that are locked, however many."""
+        ending = sa.cast([session.session_id for session in sessions], sa.ARRAY(sa.Uuid))
+        await self._session.execute(
+            sa.update(SESSIONS).where(SESSIONS.c.session_id == sa.any_(ending)).values(ended_at=now)
+        )
+
     async def save(self, session: Session) -> None:
         """Store a changed session."""
         await self._session.execute(

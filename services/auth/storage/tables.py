@@ -88,6 +88,7 @@ class SessionRow(AuthModel, table=True):
     __tablename__ = "sessions"
     __table_args__ = (
         sa.Index("sessions_user_idx", "user_id", "address_digest"),
+        sa.Index("sessions_open_idx", "user_id", postgresql_where=sa.text("ended_at is null")),
         sa.Index("sessions_last_used_idx", "last_used_at"),
     )
 

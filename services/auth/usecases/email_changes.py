@@ -101,7 +101,9 @@ class RequestEmailChange:
             person = await tx.credentials.lock(owner.user_id)
             if person is None or not person.still_is(checked):
                 raise CredentialsInvalid
-            await self.throttle.charge(tx, person.email, person.user_id, owner.origin.address)
+            await self.throttle.charge_mail(
+                tx, person.email, person.user_id, owner.origin.address, email
+            )
             await self.codes.mail(tx, person, email)
             await self.login_throttle.refund(tx, charges)
 

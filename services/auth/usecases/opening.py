@@ -41,6 +41,9 @@ class SessionOpener:
     lifetimes: Lifetimes
     clock: Clock
     new_id: Callable[[], uuid.UUID]
+    sessions_max: int
+    """How many sessions anybody may have. Without a bound, somebody who logs in again and again
+    would have more than can be ended in a moment: then nobody could shut them out."""
 
     async def open(
         self, tx: Transaction, credential: Credential, address_digest: bytes, origin: Origin
@@ -57,20 +60,24 @@ class SessionOpener:
         if company is not None and company.is_closed:
             raise CompanySuspended(company.company_id)
         now = self.clock()
-        leaving: Sequence[Session] = []
-        if company is not None and company.policy.sessions_per_user_max:
-            leaving = displaced(
-                await tx.sessions.lock_open(credential.user_id),
-                company.policy.sessions_per_user_max,
-                self.lifetimes,
-                now,
-            )
+        leaving = await self._displaced(tx, credential, company)
         session = new_session(
             self.new_id(), credential, address_digest, origin, self.lifetimes, now
         )
         secret, token = self.new_refresh_token(session)
         await tx.sessions.add(session, token)
         return Opened(await self.grant(tx, credential, company, session, secret), leaving)
+
+    async def _displaced(
+        self, tx: Transaction, credential: Credential, company: Company | None
+    ) -> Sequence[Session]:
+        """Return the sessions that have to end for another one, locked."""
+        own = company.policy.sessions_per_user_max if company is not None else 0
+        sessions_max = min(own or self.sessions_max, self.sessions_max)
+        if await tx.sessions.count_open(credential.user_id) < sessions_max:
+            return []
+        sessions = await tx.sessions.lock_open(credential.user_id)
+        return displaced(sessions, sessions_max, self.lifetimes, self.clock())
 
     def new_refresh_token(self, session: Session) -> tuple[str, RefreshToken]:
         """Make a refresh token; it ends with its session at the latest."""
@@ -112,8 +119,7 @@ async def hold_company(tx: Transaction, credential: Credential) -> Company | Non
 async def end_sessions(tx: Transaction, sessions: Sequence[Session], opener: SessionOpener) -> None:
     """End sessions that are locked; their access tokens stop working too."""
     now = opener.clock()
-    for session in sessions:
-        await tx.sessions.save(session.ended(now))
+    await tx.sessions.end(sessions, now)
     await tx.revocations.append(revoked_with(sessions, opener.lifetimes, now))
 
 

@@ -119,8 +119,7 @@ class ApplyPersonChange:
         sessions = await tx.sessions.lock_open(after.user_id)
         now = self._clock()
         ending = sessions if after.status is CredentialStatus.DEACTIVATED else []
-        for session in ending:
-            await tx.sessions.save(session.ended(now))
+        await tx.sessions.end(ending, now)
         keys = await end_keys_of(tx, after.user_id, after, self._opener)
         await self._revoke(tx, after.user_id, ending, keys)
         return True

@@ -1,5 +1,6 @@
 """Logging in, staying logged in, logging out."""
 
+import contextlib
 import uuid
 
 from services.auth.domain.credentials import Credential, normalise_email
@@ -97,7 +98,9 @@ class Login:
             raise CredentialsInvalid
         renewed = None
         if known_hash is not None and self._hasher.is_outdated(known_hash):
-            renewed = await self._hasher.hash(plain)
+            # A queue that is full now leaves it to the next login.
+            with contextlib.suppress(LoginThrottled):
+                renewed = await self._hasher.hash(plain)
         async with self._store.transaction() as tx:
             current = await tx.credentials.lock(credential.user_id)
             if current is None or not current.still_is(credential):

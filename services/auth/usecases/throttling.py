@@ -51,6 +51,21 @@ class LoginThrottle:
         """
         return await self._charge(tx, await self._charges(tx, email, user_id, address))
 
+    async def charge_mail(
+        self, tx: Transaction, email: str, user_id: uuid.UUID, address: str, recipient: str
+    ) -> Sequence[Charge]:
+        """Charge an account for a mail to an address that may be anybody's.
+
+        It counts for the recipient too: many accounts together must not fill somebody's mailbox.
+
+        Raises:
+            LoginThrottled: not now.
+        """
+        charges = list(await self._charges(tx, email, user_id, address))
+        key = self._digest(f"{self._purpose}recipient:{recipient}")
+        charges.append(Charge(key, self._limits.account))
+        return await self._charge(tx, charges)
+
     async def charge_machine(self, tx: Transaction, name: str, address: str) -> Sequence[Charge]:
         """Charge an attempt to prove that one is a machine, whose secret is long and random.
 

@@ -93,8 +93,7 @@ class RevokeSubject:
             await tx.credentials.lock(subject)
             sessions = await tx.sessions.lock_open(subject)
             now = self._clock()
-            for session in sessions:
-                await tx.sessions.save(session.ended(now))
+            await tx.sessions.end(sessions, now)
             ended = revoked_with(sessions, self._lifetimes, now)[:SUBJECT_SESSIONS_REVOKED_MAX]
             revoked = Revocation.of_subject(subject, self._lifetimes, now)
             await tx.revocations.append([revoked, *ended])

@@ -10,7 +10,7 @@ from services.auth.ports import Store
 from services.auth.usecases.opening import SessionOpener
 from services.auth.usecases.people import ApplyPersonChange
 from tests.fixtures.auth_fakes import START, FakeClock, FakeRevocationHint, FakeTokenIssuer
-from tests.fixtures.auth_world import LIFETIMES, a_change
+from tests.fixtures.auth_world import LIFETIMES, SESSIONS_MAX, a_change
 
 
 async def test_who_was_erased_is_known_for_a_while(store: Store) -> None:
@@ -31,7 +31,7 @@ async def test_who_was_erased_is_known_for_a_while(store: Store) -> None:
 async def test_an_erasure_wins_against_what_comes_beside_it(store: Store) -> None:
     """Nobody is left of whom the first and the last word arrive in the same moment."""
     clock = FakeClock()
-    opener = SessionOpener(FakeTokenIssuer(clock), LIFETIMES, clock, uuid.uuid4)
+    opener = SessionOpener(FakeTokenIssuer(clock), LIFETIMES, clock, uuid.uuid4, SESSIONS_MAX)
     apply_change = ApplyPersonChange(store, opener, FakeRevocationHint())
     people = [a_change() for _ in range(12)]
 

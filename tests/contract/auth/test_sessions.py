@@ -87,6 +87,24 @@ async def test_of_parallel_rotations_each_sees_the_ones_before(store: Store) -> 
     assert sum(await asyncio.gather(*(rotate() for _ in range(5)))) == 1
 
 
+async def test_sessions_end_together(store: Store) -> None:
+    """Those that are named, and no others."""
+    first, _ = await opened(store)
+    second, _ = await opened(store, first.user_id)
+    kept, _ = await opened(store, first.user_id)
+
+    async with store.transaction() as tx:
+        assert await tx.sessions.count_open(first.user_id) == 3
+        await tx.sessions.end([], START)
+        await tx.sessions.end([first, second], START + timedelta(minutes=5))
+
+    async with store.transaction() as tx:
+        assert await tx.sessions.count_open(first.user_id) == 1
+        assert await tx.sessions.lock_open(first.user_id) == [kept]
+        ended = await tx.sessions.lock(second.session_id)
+        assert ended == second.ended(START + timedelta(minutes=5))
+
+
 async def test_ended_sessions_are_not_open(store: Store) -> None:
     """Nor are other people's."""
     first, _ = await opened(store)

@@ -117,6 +117,16 @@ async def test_asking_is_throttled(world: AuthWorld) -> None:
     assert (await world.login(person.email, PASSWORD, ORIGIN)).user_id == person.user_id
 
 
+async def test_many_accounts_fill_nobodys_mailbox(world: AuthWorld) -> None:
+    """What is asked for counts for who gets the mail, too."""
+    for _ in range(5):
+        await ask(world, await world.add_person(), "victim@example.com")
+
+    with pytest.raises(LoginThrottled):
+        await ask(world, await world.add_person(), "Victim@example.com")
+    await ask(world, await world.add_person(), NEW)
+
+
 async def test_a_taken_address_is_told_once_it_was_proven(world: AuthWorld) -> None:
     """Before, asking for it is like asking for any other."""
     world.book.taken.add(NEW)

@@ -7,7 +7,8 @@ import pytest
 from services.auth.domain.companies import SecurityPolicy
 from services.auth.domain.credentials import Credential
 from services.auth.domain.errors import RefreshTokenInvalid
-from tests.fixtures.auth_world import ORIGIN, PASSWORD, AuthWorld, company_of
+from services.chassis.identity import Role
+from tests.fixtures.auth_world import ORIGIN, PASSWORD, SESSIONS_MAX, AuthWorld, company_of
 
 
 async def test_the_session_used_longest_ago_gives_way(world: AuthWorld, ada: Credential) -> None:
@@ -57,3 +58,22 @@ async def test_a_lower_cap_counts_from_the_next_login(world: AuthWorld, ada: Cre
 
     rows = list(world.store.tables.sessions.values())
     assert [bool(row.ended_at) for row in rows] == [False, False, True, True, False]
+
+
+async def test_nobody_has_more_sessions_than_can_be_ended(
+    world: AuthWorld, ada: Credential
+) -> None:
+    """Who logs in again and again loses the first ones, master or member, rule or no rule."""
+    root = await world.add_person(role=Role.MASTER, company_id=None)
+    await world.change_company(company_of(ada), policy=SecurityPolicy(sessions_per_user_max=500))
+
+    for person in (root, ada):
+        first = await world.login(person.email, PASSWORD, ORIGIN)
+        for _ in range(SESSIONS_MAX):
+            world.clock.advance(minutes=1)
+            await world.login(person.email, PASSWORD, ORIGIN)
+
+        async with world.store.transaction() as tx:
+            assert await tx.sessions.count_open(person.user_id) == SESSIONS_MAX
+        with pytest.raises(RefreshTokenInvalid):
+            await world.refresh(first.refresh_token, ORIGIN)
