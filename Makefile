@@ -58,7 +58,7 @@ breaking: .venv-dev ## Compare the contract with the last release's
 .PHONY: soak
 soak: .venv-dev ## What make test tries a little, EFFORT=50 times as much: hours
 	@DASHTRACK_TEST_EFFORT=$(EFFORT) $(PY) -m pytest -n 2 --no-loadscope-reorder $(if $(ONLY),-k '$(ONLY)') \
-	  tests/e2e/test_api_description.py tests/security tests/unit/chassis $(ARGS)
+	  tests/e2e/test_api_description.py tests/sagas tests/security tests/unit/chassis $(ARGS)
 
 .PHONY: bench
 bench: .venv-dev ## Measure, and write BENCHMARKS.md; ONLY=name runs a part

@@ -28,7 +28,7 @@ pytest_plugins = [
 ]
 
 # Folders whose tests share one expensive system. They take longest, so they go first.
-_SHARED_SYSTEMS = ("e2e", "gateway")
+_SHARED_SYSTEMS = ("e2e", "gateway", "sagas")
 
 
 def _share(node_id: str) -> str:

@@ -3,7 +3,9 @@
 import asyncio
 import contextlib
 import uuid
-from collections.abc import Awaitable, Callable
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from nats.aio.msg import Msg
@@ -22,7 +24,9 @@ from services.chassis.tracing import extract_trace
 _MESSAGE_ID_HEADER = "Nats-Msg-Id"
 _BATCH_SIZE = 32
 _FETCH_TIMEOUT_S = 1.0
-_ACK_WAIT_S = 30.0
+_ACK_WAIT_S = 5.0
+"""How long an event waits that a replica took and died with."""
+_CLAIM_INTERVAL_S = 1.5
 _HANDLER_TIMEOUT_S = 20.0
 _ACK_PENDING_MAX = 256
 _REDELIVERY_FIRST_S = 0.5
@@ -70,12 +74,10 @@ class EventConsumer:
             Unavailable: NATS does not answer.
         """
         try:
-            subscription = await self._jetstream().pull_subscribe(
-                self._subject,
-                durable=self._durable,
-                stream=stream_of(self._subject),
-                config=self._config(),
-            )
+            jetstream, stream = self._jetstream(), stream_of(self._subject)
+            # Brings a consumer that is there up to the configuration of this version.
+            await jetstream.add_consumer(stream, config=self._config())
+            subscription = await jetstream.pull_subscribe_bind(durable=self._durable, stream=stream)
             try:
                 await self._pull(subscription, stopping)
             finally:
@@ -97,8 +99,11 @@ class EventConsumer:
                 # Nothing new, or nobody there: the second must not look like the first for ever.
                 self._jetstream()
                 continue
-            for message in messages:
-                await self._deliver(message)
+            waiting = deque(messages)
+            async with _claimed(waiting):
+                while waiting:
+                    await self._deliver(waiting[0])
+                    waiting.popleft()
 
     async def _deliver(self, message: Msg) -> None:
         event = _event(message)
@@ -138,11 +143,37 @@ class EventConsumer:
 
     def _config(self) -> ConsumerConfig:
         return ConsumerConfig(
+            name=self._durable,
+            durable_name=self._durable,
+            filter_subject=self._subject,
             ack_policy=AckPolicy.EXPLICIT,
             ack_wait=_ACK_WAIT_S,
             max_deliver=-1,
             max_ack_pending=_ACK_PENDING_MAX,
         )
+
+
+@asynccontextmanager
+async def _claimed(messages: Iterable[Msg]) -> AsyncIterator[None]:
+    """Tell the stream again and again that these are being worked on, for as long as they are.
+
+    So the time that it waits for an answer says how soon it notices a death, and has nothing to
+    do with how long work takes.
+    """
+
+    async def claim() -> None:
+        while True:
+            await asyncio.sleep(_CLAIM_INTERVAL_S)
+            for message in tuple(messages):
+                # Whatever is answered meanwhile, or can't be said, needs no claim.
+                with contextlib.suppress(NatsError):
+                    await message.in_progress()
+
+    claiming = asyncio.create_task(claim())
+    try:
+        yield
+    finally:
+        claiming.cancel()
 
 
 def _event(message: Msg) -> Event | None:

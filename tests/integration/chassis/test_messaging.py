@@ -144,6 +144,51 @@ async def test_consumer_goes_on_where_it_stopped(messaging: Messaging) -> None:
     assert [event.payload for event in inbox.events] == [b"1", b"2"]
 
 
+async def test_what_a_dead_replica_took_is_delivered_to_another(messaging: Messaging) -> None:
+    """An event that nobody answered for comes again, to whoever is there."""
+    subject, inbox, durable = unique_subject(), Inbox(), new_id().hex
+    taken = asyncio.Event()
+
+    async def die(_: Event) -> None:
+        taken.set()
+        await asyncio.Event().wait()
+
+    await until_available(lambda: messaging.publish_event(record(subject)))
+    stopping = asyncio.Event()
+    replica = asyncio.ensure_future(messaging.consumer(durable, subject, die).run(stopping))
+    await taken.wait()
+    replica.cancel()
+    await asyncio.wait([replica])
+    async with working(messaging.consumer(durable, subject, inbox)):
+        await until(lambda: bool(inbox.events))
+    assert [event.delivered_count for event in inbox.events] == [2]
+
+
+async def test_what_takes_long_is_not_delivered_meanwhile(
+    messaging: Messaging, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody else gets an event that is being worked on, nor those that wait behind it."""
+    monkeypatch.setattr("services.chassis.consumers._ACK_WAIT_S", 2.0)
+    monkeypatch.setattr("services.chassis.consumers._CLAIM_INTERVAL_S", 0.2)
+    subject, idle, busy, durable = unique_subject(), Inbox(), Inbox(), new_id().hex
+    begun = asyncio.Event()
+
+    async def take_long(event: Event) -> None:
+        if not begun.is_set():
+            begun.set()
+            await asyncio.sleep(3.0)
+        await busy(event)
+
+    for _ in range(2):
+        await until_available(lambda: messaging.publish_event(record(subject)))
+    async with working(messaging.consumer(durable, subject, take_long)):
+        await begun.wait()
+        async with working(messaging.consumer(durable, subject, idle)):
+            await until(lambda: len(busy.events) == 2)
+    assert [event.delivered_count for event in busy.events] == [1, 1]
+    assert not idle.events
+
+
 async def test_message_without_an_id_is_no_event(messaging: Messaging) -> None:
     """What somebody else put into the stream doesn't hold up what follows."""
     subject, inbox = unique_subject(), Inbox()
