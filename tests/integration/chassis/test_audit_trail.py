@@ -1,11 +1,13 @@
 """Records of acts, in the transaction of the change or not at all."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 
 import pytest
 import sqlalchemy as sa
 from dashtrack.audit.v1.audit_events_pb2 import AuditRecorded
+from opentelemetry.trace import NoOpTracer
 from prometheus_client import CollectorRegistry
+from pydantic import SecretStr
 
 from services.chassis.audit.entries import (
     Entry,
@@ -22,6 +24,8 @@ from services.chassis.identity import Caller, CallerKind, Role
 from services.chassis.ids import new_id
 from services.chassis.messaging import Event, Messaging
 from services.chassis.outbox import OutboxRelay
+from tests.fixtures.nats import NatsServer
+from tests.integration.chassis.kettle import KettleSettings
 from tests.integration.chassis.waiting import until, until_available, working
 
 BOIL = sa.text("INSERT INTO kettles VALUES (:name, 1)")
@@ -35,6 +39,20 @@ def trail(database: Database) -> AuditTrail:
     trail = AuditTrail("kettle", database, CollectorRegistry())
     trail.install(frozenset({"attempts"}))
     return trail
+
+
+@pytest.fixture
+async def messaging(
+    kettle: KettleSettings, untouched_nats_server: NatsServer
+) -> AsyncIterator[Messaging]:
+    """A connection to a server of its own: a work queue takes one consumer for a subject."""
+    server = untouched_nats_server
+    login = {"nats_user": server.user, "nats_password": SecretStr(server.password)}
+    settings = kettle.model_copy(update={"nats_url": server.url, **login})
+    messaging = Messaging(settings, "kettle", NoOpTracer())
+    messaging.start()
+    yield messaging
+    await messaging.close()
 
 
 async def recorded(database: Database) -> Sequence[AuditRecorded]:
