@@ -1,5 +1,6 @@
 """A load generator that costs next to nothing: HTTP/1.1 requests made beforehand, raw sockets."""
 
+import abc
 import asyncio
 from collections import deque
 from typing import Self
@@ -51,7 +52,7 @@ class _Connection(asyncio.Protocol):
             self._transport.close()
 
 
-class _Http1Calls:
+class _Http1Calls(abc.ABC):
     """Calls over kept HTTP/1.1 connections."""
 
     def __init__(self, port: int) -> None:
@@ -78,8 +79,9 @@ class _Http1Calls:
         _, connection = await loop.create_connection(_Connection, "127.0.0.1", self._port)
         return connection
 
+    @abc.abstractmethod
     def _request(self, parcel: Parcel) -> bytes:
-        raise NotImplementedError
+        """Write the request that a parcel is sent with."""
 
 
 class Http1Uploads(_Http1Calls):
