@@ -59,6 +59,10 @@ T = TypeVar("T")
 log = get_logger(__name__)
 
 
+async def _let_balancers_notice(delay_s: float) -> None:
+    await asyncio.sleep(delay_s)
+
+
 @dataclass(frozen=True, kw_only=True)
 class RunningService:
     """A service that listens."""
@@ -112,7 +116,7 @@ class Lifecycle(Generic[S]):
         server = grpc.aio.server(options=_SERVER_OPTIONS)
         self._undo = [
             ("announce", self._announce_stop),
-            ("load balancer", lambda: asyncio.sleep(settings.shutdown_delay_s)),
+            ("load balancer", lambda: _let_balancers_notice(settings.shutdown_delay_s)),
             ("calls", lambda: server.stop(settings.shutdown_grace_s)),
             ("checks", self._cancel_opening),
             ("drain", self._drain),

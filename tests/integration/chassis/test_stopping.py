@@ -16,12 +16,25 @@ from tests.unit.chassis.echo import SERVICE, Said, call
 Serving = health_pb2.HealthCheckResponse
 
 
+def hold_the_stop(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    """Let the time that load balancers get last until the event, however slow the machine is."""
+    noticed = asyncio.Event()
+
+    async def wait(delay_s: float) -> None:
+        assert delay_s > 0
+        await noticed.wait()
+
+    monkeypatch.setattr("services.chassis.lifecycle._let_balancers_notice", wait)
+    return noticed
+
+
 async def test_stopping_service_is_ready_for_nobody(
     start: Start, kettle: KettleSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While load balancers are given time to notice, passing checks change nothing."""
     monkeypatch.setattr("services.chassis.health._SERVING_INTERVAL_S", 0.02)
     monkeypatch.setattr("services.chassis.health._STARTING_INTERVAL_S", 0.02)
+    noticed = hold_the_stop(monkeypatch)
     checked = asyncio.Event()
 
     async def check() -> None:
@@ -40,6 +53,7 @@ async def test_stopping_service_is_ready_for_nobody(
         checked.clear()
         await checked.wait()
     assert await refused()
+    noticed.set()
     await stopping
 
 
@@ -79,9 +93,10 @@ async def test_stop_lets_running_calls_finish_and_then_drains(start: Start) -> N
 
 
 async def test_stop_says_so_before_it_turns_anybody_away(
-    start: Start, kettle: KettleSettings
+    start: Start, kettle: KettleSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A load balancer hears of the end while calls are still served."""
+    noticed = hold_the_stop(monkeypatch)
     settings = kettle.model_copy(update={"shutdown_delay_s": 0.5})
     service = start(settings=settings)
     running = await service.__aenter__()
@@ -94,4 +109,5 @@ async def test_stop_says_so_before_it_turns_anybody_away(
         assert (await watch.read()).status == Serving.NOT_SERVING
         assert await call(channel, "Unary") == ["hello"]
         watch.cancel()
+        noticed.set()
         await stopping
