@@ -40,6 +40,9 @@ _MESSAGE_SIZE_BYTES_MAX = 4 * 1024 * 1024
 _SERVER_OPTIONS = (
     ("grpc.max_receive_message_length", _MESSAGE_SIZE_BYTES_MAX),
     ("grpc.max_send_message_length", 4 * _MESSAGE_SIZE_BYTES_MAX),
+    # Above what the gateway lets through: beyond the first, calls would be refused at random.
+    ("grpc.max_metadata_size", 48 * 1024),
+    ("grpc.absolute_max_metadata_size", 64 * 1024),
     # Connections end now and then, so that load spreads over replicas that came later.
     ("grpc.max_connection_age_ms", 3_600_000),
     ("grpc.max_connection_age_grace_ms", 300_000),

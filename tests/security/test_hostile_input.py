@@ -261,6 +261,18 @@ def test_odd_queries_are_refused_in_the_usual_shape(
         assert_an_answer(front_door.client.get(url, headers=headers), query)
 
 
+def test_large_headers_reach_the_method(front_door: FrontDoor) -> None:
+    """What the gateway lets through no service refuses, neither always nor at random."""
+    for size in (8_000, 16_000, 30_000):
+        for _ in range(10):
+            response = front_door.client.get("/v1/users/me", headers={"x-note": "x" * size})
+            assert response.headers["x-dashtrack-reason"] == "TOKEN_MISSING"
+            response = front_door.client.post(
+                "/v1/auth:login", headers={"x-note": "x" * size}, json={"email": "?"}
+            )
+            assert response.headers["x-dashtrack-reason"] == "INVALID_ARGUMENT"
+
+
 SEGMENTS = (
     "%00",
     "%2e%2e%2f",
