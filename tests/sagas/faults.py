@@ -1,12 +1,13 @@
 """Where a saga can be cut off: each cut is a real one, at a place that a lock makes certain."""
 
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 
 from tests.fixtures.system import System
 from tests.fixtures.waiting import eventually
+from tests.fixtures.watched_databases import HeldTable
 
 Act = Callable[[], str]
 """Begins a saga; returns the id of whom it is about."""
@@ -55,8 +56,11 @@ def cut_around_publishing(system: System, origin: str, act: Act) -> str:
     return subject_id
 
 
-def cut_while_applying(system: System, places: Sequence[Standstill], act: Act) -> str:
-    """Kill services in the middle of their transactions, of which nothing may be left."""
+@contextmanager
+def standing_still(
+    system: System, places: Sequence[Standstill], act: Act
+) -> Iterator[tuple[str, Sequence[HeldTable]]]:
+    """Begin a saga and hold it at each of the places until the block ends."""
     with ExitStack() as holding:
         tables = [
             holding.enter_context(system.databases.held(at.service, at.table)) for at in places
@@ -64,6 +68,12 @@ def cut_while_applying(system: System, places: Sequence[Standstill], act: Act) -
         subject_id = act()
         for at, table in zip(places, tables, strict=True):
             table.wait_for(at.statement)
+        yield subject_id, tables
+
+
+def cut_while_applying(system: System, places: Sequence[Standstill], act: Act) -> str:
+    """Kill services in the middle of their transactions, of which nothing may be left."""
+    with standing_still(system, places, act) as (subject_id, tables):
         for at in places:
             system.kill(at.service)
             assert not at.durable or not system.answered(at.durable), at
@@ -76,13 +86,7 @@ def cut_while_applying(system: System, places: Sequence[Standstill], act: Act) -
 
 def cut_before_answering(system: System, places: Sequence[Standstill], act: Act) -> str:
     """Kill services when they have committed, and could tell nobody yet."""
-    with ExitStack() as holding:
-        tables = [
-            holding.enter_context(system.databases.held(at.service, at.table)) for at in places
-        ]
-        subject_id = act()
-        for at, table in zip(places, tables, strict=True):
-            table.wait_for(at.statement)
+    with standing_still(system, places, act) as (subject_id, _):
         system.kill("nats")
     for at in places:
         eventually(partial(at.passed, system, subject_id), f"{at} to commit")
